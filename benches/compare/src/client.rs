@@ -1,0 +1,232 @@
+//! The client side: requests, answers, and the check that every token came once, in order.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep};
+
+use crate::clock::now_ns;
+use crate::http::{Conn, Framing, bad};
+use crate::script::{Line, LineParser, Script};
+
+/// A token as it arrived; times in nanoseconds of the common clock.
+#[derive(Clone, Copy)]
+pub struct Token {
+    pub sent_at: u64,
+    pub arrived_at: u64,
+}
+
+impl Token {
+    pub fn delay(&self) -> u64 {
+        self.arrived_at.saturating_sub(self.sent_at)
+    }
+}
+
+/// A keep-alive connection to the proxy, or to the upstream itself.
+pub struct Client {
+    target: SocketAddr,
+    conn: Conn,
+    reconnect: bool,
+}
+
+impl Client {
+    pub async fn connect(target: SocketAddr) -> io::Result<Self> {
+        Self::from_stream(target, TcpStream::connect(target).await?)
+    }
+
+    /// Connects from an address of its own, for more connections than one address has ports.
+    pub async fn connect_from(source: Ipv4Addr, target: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        Self::from_stream(target, socket.connect(target).await?)
+    }
+
+    fn from_stream(target: SocketAddr, stream: TcpStream) -> io::Result<Self> {
+        Ok(Self {
+            target,
+            conn: Conn::new(stream)?,
+            reconnect: false,
+        })
+    }
+
+    /// Sends a request; returns when it was sent.
+    pub async fn send(&mut self, script: &Script) -> io::Result<u64> {
+        if self.reconnect {
+            *self = Self::connect(self.target).await?;
+        }
+        let body = script.to_body();
+        let request = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer sk-bench\r\n\
+             user-agent: compare/0.1\r\naccept: text/event-stream\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.target,
+            body.len()
+        );
+        let sent_at = now_ns();
+        self.conn.write(request.as_bytes(), |_| {}).await?;
+        Ok(sent_at)
+    }
+
+    /// Reads the head of the answer.
+    pub async fn answer(&mut self) -> io::Result<Answer> {
+        let head = self.conn.read_head().await?;
+        let head = head.ok_or_else(|| bad("connection closed before the answer"))?;
+        if head.start_line.split(' ').nth(1) != Some("200") {
+            return Err(bad(format!("answered {:?}", head.start_line)));
+        }
+        self.reconnect = head.close;
+        Ok(Answer {
+            framing: head.framing.unwrap_or(Framing::UntilClose),
+            parser: LineParser::default(),
+            partial: Vec::new(),
+            tokens: 0,
+            finished: false,
+            done: false,
+        })
+    }
+
+    /// Sends a request and reads the whole answer; returns when the request was sent.
+    pub async fn ask(&mut self, script: &Script, each: impl FnMut(Token)) -> io::Result<u64> {
+        let sent_at = self.send(script).await?;
+        let mut answer = self.answer().await?;
+        answer.read_to_end(self, script, each).await?;
+        Ok(sent_at)
+    }
+
+    /// Whether the connection is still there, without waiting.
+    pub fn is_open(&self) -> bool {
+        match self.conn.stream().try_read(&mut [0; 512]) {
+            Ok(count) => count > 0,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// One answer while it is being read.
+pub struct Answer {
+    framing: Framing,
+    parser: LineParser,
+    /// The beginning of a line whose end has not come yet.
+    partial: Vec<u8>,
+    tokens: u64,
+    finished: bool,
+    done: bool,
+}
+
+impl Answer {
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Reads what comes next; returns whether there may be more.
+    pub async fn read(&mut self, client: &mut Client, mut each: impl FnMut(Token)) -> io::Result<bool> {
+        let Some(piece) = client.conn.read_piece(&mut self.framing).await? else {
+            return Ok(false);
+        };
+        let (mut rest, arrived_at) = (piece.bytes, piece.read_at);
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            let (line, after) = (&rest[..end], &rest[end + 1..]);
+            rest = after;
+            let line = if self.partial.is_empty() {
+                self.parser.parse(line)
+            } else {
+                self.partial.extend_from_slice(line);
+                let parsed = self.parser.parse(&self.partial);
+                self.partial.clear();
+                parsed
+            };
+            if let Some(sent_at) = self.take(line)? {
+                each(Token { sent_at, arrived_at });
+            }
+        }
+        self.partial.extend_from_slice(rest);
+        Ok(true)
+    }
+
+    /// Checks the order of events; returns the time in a token.
+    fn take(&mut self, line: Line) -> io::Result<Option<u64>> {
+        let due = self.tokens;
+        match line {
+            Line::Other => {}
+            _ if self.done => return Err(bad("an event after [DONE]")),
+            Line::Done => self.done = true,
+            Line::Finish => self.finished = true,
+            Line::Token { .. } if self.finished => return Err(bad("a token after the last")),
+            Line::Token { index, .. } if index > due => {
+                return Err(bad(format!("token {due} lost: {index} came in its place")));
+            }
+            Line::Token { index, .. } if index < due => {
+                return Err(bad(format!("token {index} came again, {due} was due")));
+            }
+            Line::Token { time, .. } => {
+                self.tokens += 1;
+                return Ok(Some(time));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the rest and checks that the answer is whole.
+    pub async fn read_to_end(
+        &mut self,
+        client: &mut Client,
+        script: &Script,
+        mut each: impl FnMut(Token),
+    ) -> io::Result<()> {
+        while self.read(client, &mut each).await? {}
+        if self.tokens != script.tokens || !self.finished || !self.done {
+            return Err(bad(format!(
+                "answer cut short: {} of {} tokens, finish {}, [DONE] {}",
+                self.tokens, script.tokens, self.finished, self.done
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What the upstream knows of a request.
+#[derive(Clone, Copy)]
+pub struct Known {
+    pub written: u64,
+    pub closed_at: u64,
+}
+
+/// Asks the upstream itself, past any proxy.
+pub struct Control(Conn);
+
+impl Control {
+    pub async fn connect(upstream: SocketAddr) -> io::Result<Self> {
+        Conn::new(TcpStream::connect(upstream).await?).map(Self)
+    }
+
+    pub async fn known(&mut self, id: u64) -> io::Result<Option<Known>> {
+        let request = format!("GET /bench/records/{id} HTTP/1.1\r\nhost: upstream\r\n\r\n");
+        self.0.write(request.as_bytes(), |_| {}).await?;
+        let head = self.0.read_head().await?;
+        let framing = head.and_then(|head| head.framing);
+        let framing = framing.ok_or_else(|| bad("upstream gave no record"))?;
+        let body = String::from_utf8(self.0.read_body(framing).await?).map_err(|_| bad("record is not UTF-8"))?;
+        let Some((written, closed_at)) = body.split_once(' ') else {
+            return Ok(None);
+        };
+        let number = |text: &str| text.parse().map_err(|_| bad("bad record"));
+        Ok(Some(Known {
+            written: number(written)?,
+            closed_at: number(closed_at)?,
+        }))
+    }
+
+    /// Asks again until the record is as wanted.
+    pub async fn wait_for(&mut self, id: u64, what: &str, wanted: impl Fn(Known) -> bool) -> io::Result<Known> {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < deadline {
+            match self.known(id).await? {
+                Some(known) if wanted(known) => return Ok(known),
+                _ => sleep(Duration::from_millis(1)).await,
+            }
+        }
+        Err(bad(format!("upstream did not see {what} within 3 s")))
+    }
+}

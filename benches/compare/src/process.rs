@@ -1,0 +1,120 @@
+//! What the kernel tells of processes: CPU time, memory, cores, limits.
+
+use std::fs;
+use std::io;
+use std::process::id;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::http::bad;
+
+/// A process with its descendants (nginx's master does nothing, its worker all).
+#[derive(Clone, Debug)]
+pub struct Family(Vec<u32>);
+
+impl Family {
+    pub fn of(ancestor: u32) -> io::Result<Self> {
+        let mut parents = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
+                parents.extend(parent(pid).map(|parent| (pid, parent)));
+            }
+        }
+        let mut members = vec![ancestor];
+        let mut at = 0;
+        while let Some(&member) = members.get(at) {
+            let children = parents.iter().filter(|(_, parent)| *parent == member);
+            members.extend(children.map(|(pid, _)| *pid));
+            at += 1;
+        }
+        Ok(Self(members))
+    }
+
+    pub fn this_process() -> Self {
+        Self(vec![id()])
+    }
+
+    pub fn pids(&self) -> &[u32] {
+        &self.0
+    }
+
+    /// CPU time of all threads that live, in nanoseconds. The kernel's `stat` counts in
+    /// ticks of 10 ms, too coarse for a few seconds of a proxy that does little.
+    pub fn cpu_ns(&self) -> io::Result<u64> {
+        let mut sum = 0;
+        for pid in &self.0 {
+            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+                // A thread may end between the listing and the look at it.
+                let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+                    continue;
+                };
+                sum += first_number(&text).ok_or_else(|| bad("bad schedstat"))?;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Memory held by all the processes, with the pages they share counted once.
+    pub fn memory_kib(&self) -> io::Result<u64> {
+        let field = if self.0.len() == 1 { "Rss:" } else { "Pss:" };
+        let mut sum = 0;
+        for pid in &self.0 {
+            let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+            let line = text.lines().find_map(|line| line.strip_prefix(field));
+            sum += line.and_then(first_number).ok_or_else(|| bad("bad smaps_rollup"))?;
+        }
+        Ok(sum)
+    }
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it is in parentheses and may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+fn first_number(text: &str) -> Option<u64> {
+    text.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Which core does what: the proxy has one of its own; the upstream and the load share
+/// another, unless there are three.
+#[derive(Clone, Copy, Debug)]
+pub struct Cores {
+    pub proxy: usize,
+    pub upstream: usize,
+    pub load: usize,
+}
+
+impl Cores {
+    pub fn choose() -> io::Result<Self> {
+        let allowed = sched_getaffinity(None)?;
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu));
+        let (Some(load), Some(proxy)) = (cores.next(), cores.next()) else {
+            return Err(bad("two cores are needed: one for the proxy, one for the rest"));
+        };
+        Ok(Self {
+            proxy,
+            upstream: cores.next().unwrap_or(load),
+            load,
+        })
+    }
+}
+
+/// Pins the calling thread, and what it starts from now on, to one core.
+pub fn pin(core: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(core);
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Raises the limit of open files as far as allowed, for all that is started later too.
+pub fn raise_file_limit() -> io::Result<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(limit.current.unwrap_or(u64::MAX))
+}

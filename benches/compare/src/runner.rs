@@ -1,0 +1,157 @@
+//! The rounds: every scenario on every subject in turn, so that what disturbs the machine
+//! for a while disturbs all of them.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio, id};
+
+use crate::args::Args;
+use crate::http::bad;
+use crate::process::{Cores, Family, pin, raise_file_limit};
+use crate::report::{Measured, Report};
+use crate::scenario::{Bench, Generator, Scenario};
+use crate::stats::Sample;
+use crate::subject::{Place, Running, Subject};
+
+pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
+    let cores = Cores::choose()?;
+    let file_limit = raise_file_limit()?;
+    check_held(args, file_limit)?;
+    pin(cores.load)?;
+    let directory = Scratch::new()?;
+    let (upstream_process, upstream) = start_upstream(cores)?;
+    let runner = Runner {
+        args,
+        generator: Generator {
+            load: Family::this_process(),
+            upstream: upstream_process.family()?,
+            cores: if cores.upstream == cores.load { 1 } else { 2 },
+        },
+        place: Place {
+            directory: &directory.0,
+            upstream,
+            cores,
+            file_limit,
+        },
+    };
+    let mut report = Report {
+        subjects: args.subjects.iter().map(|subject| subject.name.clone()).collect(),
+        ..Report::default()
+    };
+    for round in 0..args.rounds {
+        runner.round(round, &mut report).await;
+    }
+    if let Some(path) = &args.json {
+        report.write_json(path, about)?;
+    }
+    Ok(report)
+}
+
+struct Runner<'a> {
+    args: &'a Args,
+    generator: Generator,
+    place: Place<'a>,
+}
+
+impl Runner<'_> {
+    async fn round(&self, round: usize, report: &mut Report) {
+        for &(name, scenario) in &self.args.scenarios {
+            let subjects = &self.args.subjects;
+            for turn in 0..subjects.len() {
+                let subject = &subjects[(turn + round) % subjects.len()];
+                eprintln!("round {} of {}: {name}, {}", round + 1, self.args.rounds, subject.name);
+                match self.measure(scenario, subject).await {
+                    Ok(samples) => report.measured.extend(samples.into_iter().map(|sample| {
+                        let subject = subject.name.clone();
+                        Measured { round, subject, sample }
+                    })),
+                    Err(error) => {
+                        let failure = format!("round {}, {name}, {}: {error}", round + 1, subject.name);
+                        eprintln!("FAILED: {failure}");
+                        report.failures.push(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One scenario on a subject started for it: none inherits what another left behind.
+    async fn measure(&self, scenario: Scenario, subject: &Subject) -> io::Result<Vec<Sample>> {
+        let mut started = subject.start(&self.place).await?;
+        if started.running.is_none() && !scenario.has_direct() {
+            return Ok(Vec::new());
+        }
+        let proxy = started.running.as_ref().map(Running::family).transpose()?;
+        let mut samples = Vec::new();
+        if proxy.is_some() {
+            samples.push(Sample::new("start_ms", started.start_ns as f64 / 1e6));
+        }
+        let bench = Bench {
+            target: started.target,
+            upstream: self.place.upstream,
+            proxy,
+            generator: self.generator.clone(),
+            size: self.args.size.clone(),
+        };
+        samples.extend(scenario.run(&bench).await?);
+        if let Some(running) = &mut started.running
+            && let Some(status) = running.child().try_wait()?
+        {
+            return Err(bad(format!("it ended by itself with {status}")));
+        }
+        Ok(samples)
+    }
+}
+
+/// A proxy needs two files per stream, and some more.
+fn check_held(args: &Args, file_limit: u64) -> io::Result<()> {
+    let holds = args.scenarios.iter().any(|(_, scenario)| *scenario == Scenario::Held);
+    let most = file_limit.saturating_sub(200) / 2;
+    if holds && args.size.held as u64 > most {
+        return Err(bad(format!(
+            "at most {most} streams can be held with {file_limit} open files (see ulimit -n)"
+        )));
+    }
+    Ok(())
+}
+
+fn start_upstream(cores: Cores) -> io::Result<(Running, SocketAddr)> {
+    let mut command = Command::new(env::current_exe()?);
+    command.arg("upstream").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut running = Running::spawn(&mut command, cores.upstream, cores)?;
+    let output = running.child().stdout.take();
+    let mut line = String::new();
+    BufReader::new(output.ok_or_else(|| bad("upstream has no output"))?).read_line(&mut line)?;
+    let port: u16 = line.trim().parse().map_err(|_| bad("upstream did not start"))?;
+    Ok((running, (Ipv4Addr::LOCALHOST, port).into()))
+}
+
+/// A directory for configurations and logs, removed in the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        let path = env::temp_dir().join(format!("sluicegate-compare-{}", id()));
+        fs::create_dir(&path)?;
+        let scratch = Self(path);
+        // nginx's worker has another user than its master.
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
+        Ok(scratch)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The running server: one worker, or as many as there are cores.
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::http::tls::TlsSetupError;
+use crate::http::{self, Shutdown, State};
+use crate::upstream::client::UpstreamSetupError;
+
+/// Why the server cannot start or go on.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each holds the error that tells")]
+pub enum RunError {
+    Io(io::Error),
+    Tls(TlsSetupError),
+    Upstream(UpstreamSetupError),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+            Self::Upstream(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// A server that may run on several workers. Cloning it is how a worker gets its own.
+#[derive(Clone)]
+pub struct App {
+    config: watch::Receiver<Arc<Config>>,
+    tls: Option<TlsAcceptor>,
+    connections: Arc<Semaphore>,
+}
+
+impl App {
+    /// Prepares a server for the present `config`, and for every later one where it can change without a restart.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if the certificate or a provider cannot be used as configured.
+    pub fn new(config: watch::Receiver<Arc<Config>>) -> Result<Self, RunError> {
+        install_crypto();
+        let now = Arc::clone(&config.borrow());
+        let tls = now
+            .server
+            .tls
+            .as_ref()
+            .map(http::tls::acceptor)
+            .transpose()
+            .map_err(RunError::Tls)?;
+        let connections = Arc::new(Semaphore::new(now.server.max_connections.min(Semaphore::MAX_PERMITS)));
+        // Made once for nothing but its errors: better now than in a worker.
+        State::new(now).map_err(RunError::Upstream)?;
+        Ok(Self {
+            config,
+            tls,
+            connections,
+        })
+    }
+
+    /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if the listener fails or a provider cannot be used.
+    pub async fn run(mut self, listener: TcpListener, shutdown: Shutdown) -> Result<(), RunError> {
+        listener.set_nonblocking(true).map_err(RunError::Io)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Io)?;
+        let first = State::new(Arc::clone(&self.config.borrow_and_update())).map_err(RunError::Upstream)?;
+        let (state, current) = watch::channel(Arc::new(first));
+        let serve = http::serve(
+            listener,
+            current,
+            self.tls.clone(),
+            Arc::clone(&self.connections),
+            shutdown.child(),
+        );
+        tokio::select! {
+            result = serve => result.map_err(RunError::Io),
+            never = follow(&mut self.config, &state) => never,
+        }
+    }
+}
+
+/// Makes each new configuration the current one. Requests that run keep the one they began with.
+async fn follow(config: &mut watch::Receiver<Arc<Config>>, state: &watch::Sender<Arc<State>>) -> Result<(), RunError> {
+    while config.changed().await.is_ok() {
+        let next = Arc::clone(&config.borrow_and_update());
+        match State::new(next) {
+            Ok(next) => state.send_replace(Arc::new(next)),
+            Err(error) => {
+                tracing::error!(%error, "the new configuration is refused; the old one stays");
+                continue;
+            }
+        };
+    }
+    // Nobody can change it any more.
+    std::future::pending().await
+}
+
+/// rustls wants to be told once per process who computes for it.
+fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

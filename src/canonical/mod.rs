@@ -1,0 +1,5 @@
+//! What every dialect can say, in one vocabulary.
+
+pub mod usage;
+
+pub use usage::Usage;

@@ -1,0 +1,203 @@
+//! The upstream side: who serves which models under which names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::secret::{self, Secret};
+use crate::provider;
+
+/// `[[provider]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// The prefix of its models.
+    pub name: String,
+    /// What is known of it beforehand.
+    #[serde(serialize_with = "serialize_kind", deserialize_with = "deserialize_kind")]
+    pub kind: &'static provider::Provider,
+    /// The URL that `/chat/completions` is appended to; the kind's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<BaseUrl>,
+    /// The key sent as bearer token; the kind's environment variable where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<Secret>,
+    /// Header fields added to every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Secret>,
+    /// Whether to speak HTTP/2.
+    #[serde(default)]
+    pub http2: bool,
+    /// Whether it takes requests that name no model.
+    #[serde(default)]
+    pub default: bool,
+    /// Where it was found, for people.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+/// Where a provider comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration.
+    #[default]
+    Configuration,
+    /// An API key in this environment variable.
+    Environment(&'static str),
+    /// `--upstream`.
+    CommandLine,
+    /// Nothing else was found.
+    Demo,
+}
+
+impl Provider {
+    /// A provider that needs nothing but a URL.
+    pub fn compatible(name: &str, base_url: BaseUrl, origin: Origin) -> Self {
+        let kind = provider::find("compatible").expect("provider::ALL lists it");
+        Self {
+            base_url: Some(base_url),
+            origin,
+            ..Self::known(name, kind)
+        }
+    }
+
+    fn known(name: &str, kind: &'static provider::Provider) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            base_url: None,
+            api_key: None,
+            headers: BTreeMap::new(),
+            http2: false,
+            default: false,
+            origin: Origin::Configuration,
+        }
+    }
+
+    /// The known providers whose API key stands in `environment`.
+    pub(super) fn discover(environment: &BTreeMap<String, String>) -> Vec<Self> {
+        let found = provider::ALL.iter().filter_map(|kind| {
+            let variable = kind.api_key_variable?;
+            let key = environment.get(variable).filter(|key| !key.trim().is_empty())?;
+            Some(Self {
+                api_key: Some(Secret::new(key.trim())),
+                origin: Origin::Environment(variable),
+                ..Self::known(kind.kind, kind)
+            })
+        });
+        found.collect()
+    }
+
+    /// Fills in what the kind knows: its URL, and its key from `environment`. The error names a key of this table.
+    pub(super) fn complete(&mut self, environment: &BTreeMap<String, String>) -> Result<(), (&'static str, String)> {
+        if self.name.is_empty() || self.name.contains('/') {
+            return Err(("name", "must be neither empty nor contain \"/\"".to_owned()));
+        }
+        if self.base_url.is_none() {
+            let url = self
+                .kind
+                .base_url
+                .ok_or(("base_url", format!("is required for kind = \"{}\"", self.kind.kind)))?;
+            self.base_url = Some(BaseUrl(url.to_owned()));
+        }
+        // A key found by itself goes only to the URL it belongs to.
+        let own_url = self.base_url.as_ref().map(BaseUrl::as_str) == self.kind.base_url;
+        if let (None, true, Some(variable)) = (&self.api_key, own_url, self.kind.api_key_variable) {
+            self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));
+        }
+        Ok(())
+    }
+}
+
+fn serialize_kind<S: Serializer>(kind: &&'static provider::Provider, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(kind.kind)
+}
+
+fn deserialize_kind<'de, D: Deserializer<'de>>(from: D) -> Result<&'static provider::Provider, D::Error> {
+    let kind = String::deserialize(from)?;
+    provider::find(&kind).ok_or_else(|| {
+        let known: Vec<_> = provider::ALL.iter().map(|provider| provider.kind).collect();
+        serde::de::Error::custom(format!("unknown kind \"{kind}\"; known are {}", known.join(", ")))
+    })
+}
+
+/// The URL of an API, `http` or `https`, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for BaseUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let text = secret::expand(&text)?;
+        let wrong = |what: &str| format!("{what}; write for example \"http://127.0.0.1:8000/v1\"");
+        let url = reqwest::Url::parse(&text).map_err(|error| wrong(&format!("is no URL ({error})")))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(wrong("must begin with http:// or https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not contain a user or password; use api_key or headers".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("must have neither query nor fragment"));
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+}
+
+impl From<BaseUrl> for String {
+    fn from(url: BaseUrl) -> Self {
+        url.0
+    }
+}
+
+/// `[[model]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// What clients ask for.
+    pub name: String,
+    /// Other names for the same.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Where requests go: the first one, and the next when one fails before its first frame.
+    pub targets: Vec<Target>,
+}
+
+/// A provider and the name of a model there, written `provider/model`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => Ok(Self {
+                provider: provider.to_owned(),
+                model: model.to_owned(),
+            }),
+            _ => Err(format!("\"{text}\" is no target; write \"provider/model\"")),
+        }
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        format!("{}/{}", target.provider, target.model)
+    }
+}

@@ -1,0 +1,196 @@
+//! Errors in OpenAI's shape: written for clients, read from upstreams.
+//!
+//! Shape: <https://platform.openai.com/docs/guides/error-codes>. Readers accept what OpenAI's speakers make of it.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Error, Origin};
+
+#[derive(Debug, Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorObject<'a>,
+}
+
+/// The object inside `{"error": …}`.
+#[derive(Debug, Serialize)]
+struct ErrorObject<'a> {
+    message: Cow<'a, str>,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+/// The JSON body that tells `error` to a client. An upstream's own error in OpenAI's shape is told in its own words.
+pub fn error_body(error: &Error) -> Bytes {
+    if let Error::UpstreamStatus { body: Some(body), .. } = error {
+        return body.clone();
+    }
+    let body = ErrorBody { error: error.into() };
+    Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
+}
+
+/// `error` as an event inside a stream. OpenAI's SDKs raise on any event whose data has a top-level `error`.
+pub fn error_frame(error: &Error) -> Bytes {
+    let mut body = error_body(error).to_vec();
+    // An upstream's body may be spread over lines, and an event's data line may not. Outside of strings a line break is
+    // white space to JSON; inside of them there is none.
+    body.iter_mut()
+        .filter(|byte| matches!(byte, b'\n' | b'\r'))
+        .for_each(|byte| *byte = b' ');
+    Bytes::from([b"data: ", &body[..], b"\n\n"].concat())
+}
+
+impl<'a> From<&'a Error> for ErrorObject<'a> {
+    fn from(error: &'a Error) -> Self {
+        let message = Cow::Owned(error.to_string());
+        let object = |r#type, param, code| Self {
+            message,
+            r#type,
+            param,
+            code,
+        };
+        match (error, error.origin()) {
+            (Error::InvalidRequest { param, .. }, _) => object("invalid_request_error", *param, None),
+            (Error::ModelNotFound { .. }, _) => object("invalid_request_error", Some("model"), Some(error.kind())),
+            (Error::UpstreamReported { r#type, code, .. }, _) => object(
+                r#type.as_deref().unwrap_or("upstream_error"),
+                None,
+                Some(code.as_deref().unwrap_or(error.kind())),
+            ),
+            (_, Origin::Client) => object("invalid_request_error", None, Some(error.kind())),
+            (_, Origin::Upstream) => object("upstream_error", None, Some(error.kind())),
+            (_, Origin::Proxy) => object("server_error", None, Some(error.kind())),
+        }
+    }
+}
+
+/// What an upstream said went wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// Its message, or its whole error value where no message is found.
+    pub message: String,
+    /// Its `type`, if it gave one.
+    pub r#type: Option<String>,
+    /// Its `code`, if it gave one; numbers are written out.
+    pub code: Option<String>,
+    /// An HTTP status between 400 and 599, if its code is one.
+    pub status: Option<u16>,
+}
+
+impl UpstreamError {
+    /// Reads an error from a response body or the data of an event.
+    ///
+    /// Known shapes: `{"error": {…}}` (OpenAI), `{"error": "text"}` (xAI, Ollama), `{"object": "error", "message": …}` (vLLM),
+    /// `{"message": …}`, `{"detail": …}` (FastAPI). `None` if the text is no JSON or no error.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(text).ok()?;
+        let object = value.as_object()?;
+        match object.get("error") {
+            Some(error) if is_truthy(error) => Some(Self::from_value(error, object.get("code"))),
+            _ if object.get("object").and_then(Value::as_str) == Some("error") => Some(Self::from_value(&value, None)),
+            _ => ["message", "detail"]
+                .iter()
+                .find_map(|name| object.get(*name))
+                .map(|found| Self {
+                    message: to_text(found),
+                    ..Self::from_value(&value, None)
+                }),
+        }
+    }
+
+    fn from_value(error: &Value, outer_code: Option<&Value>) -> Self {
+        let field = |name| error.get(name).filter(|value| !value.is_null());
+        let code = field("code").or(outer_code);
+        let status = [code, field("status_code"), field("status")]
+            .into_iter()
+            .flatten()
+            .find_map(Value::as_u64);
+        Self {
+            message: to_text(field("message").unwrap_or(error)),
+            r#type: field("type").map(to_text),
+            code: code.map(to_text),
+            status: status
+                .and_then(|status| u16::try_from(status).ok())
+                .filter(|status| (400..600).contains(status)),
+        }
+    }
+}
+
+fn to_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// SDKs take an `error` of null, false or "" for none.
+fn is_truthy(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && value.as_str() != Some("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> UpstreamError {
+        UpstreamError::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn every_known_shape_yields_its_message() {
+        assert_eq!(
+            parse(r#"{"error":{"message":"no","type":"t","code":"c"}}"#),
+            UpstreamError {
+                message: "no".into(),
+                r#type: Some("t".into()),
+                code: Some("c".into()),
+                status: None,
+            }
+        );
+        assert_eq!(
+            parse(r#"{"code":"invalid-argument","error":"bad key"}"#)
+                .code
+                .as_deref(),
+            Some("invalid-argument")
+        );
+        assert_eq!(
+            parse(r#"{"object":"error","message":"m","code":404}"#).status,
+            Some(404)
+        );
+        assert_eq!(parse(r#"{"detail":"Not Found"}"#).message, "Not Found");
+        assert_eq!(parse(r#"{"error":{"code":429,"message":"slow"}}"#).status, Some(429));
+    }
+
+    #[test]
+    fn an_answer_is_no_error() {
+        assert_eq!(UpstreamError::parse(br#"{"choices":[],"error":null}"#), None);
+        assert_eq!(UpstreamError::parse(b"<html>"), None);
+    }
+
+    #[test]
+    fn an_error_event_is_one_data_line_however_the_message_is_written() {
+        let body = Bytes::from_static(b"{\n  \"error\": {\"message\": \"a\\nb\"}\n}");
+        let error = Error::UpstreamStatus {
+            provider: "p".into(),
+            status: http::StatusCode::TOO_MANY_REQUESTS,
+            retry_after: None,
+            body: Some(body),
+            message: "a\nb".into(),
+        };
+        assert_eq!(
+            error_frame(&error),
+            "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n"
+        );
+        let forged = Error::ModelNotFound {
+            model: "x\r\n\r\ndata: forged".into(),
+        };
+        assert_eq!(
+            error_frame(&forged)
+                .iter()
+                .filter(|byte| matches!(byte, b'\n' | b'\r'))
+                .count(),
+            2
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! Reads along with a stream that passes untouched.
+//!
+//! An observer never changes or delays a byte. It learns what the relay must know to end a stream honestly and to account
+//! for it: whether content has come, whether the stream is complete, its usage, and whether the upstream reported an error.
+//!
+//! Almost every frame is a token that says nothing of this. Such frames are recognised by searching their bytes for the few
+//! words that matter, and only the others are parsed. The search cannot be fooled by text that the model writes: inside a
+//! JSON string the quote that ends a key is escaped.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
+
+use super::error::UpstreamError;
+use super::wire::Chunk;
+use crate::canonical::Usage;
+use crate::framing::sse::{self, Event};
+
+/// What has been learned of one stream.
+#[derive(Debug)]
+pub struct Observer {
+    /// Finish reasons that make the stream complete without `[DONE]`; `None` if its end needs no announcement.
+    expected_finishes: Option<u32>,
+    finishes: u32,
+    started: bool,
+    data: bool,
+    content: bool,
+    done: bool,
+    usage: Option<Usage>,
+    error: Option<UpstreamError>,
+    /// The error stands where clients look for it.
+    error_visible: bool,
+    undecoded: u64,
+}
+
+impl Observer {
+    /// An observer of a chat completion or legacy completion of `choices` choices.
+    pub fn chat(choices: u32) -> Self {
+        Self::new(Some(choices))
+    }
+
+    /// An observer of any other event stream of OpenAI's endpoints, whose end need not be announced.
+    pub fn opaque() -> Self {
+        Self::new(None)
+    }
+
+    fn new(expected_finishes: Option<u32>) -> Self {
+        Self {
+            expected_finishes,
+            finishes: 0,
+            started: false,
+            data: false,
+            content: false,
+            done: false,
+            usage: None,
+            error: None,
+            error_visible: false,
+            undecoded: 0,
+        }
+    }
+
+    /// Reads a run of whole frames.
+    pub fn observe(&mut self, run: &[u8]) {
+        if self.content && !is_notable(run) {
+            return;
+        }
+        let run = if std::mem::replace(&mut self.started, true) {
+            run
+        } else {
+            sse::strip_bom(run)
+        };
+        for frame in sse::frames(run) {
+            self.observe_frame(&Event::parse(frame));
+        }
+    }
+
+    fn observe_frame(&mut self, event: &Event<'_>) {
+        if let Some(error) = event.error.and_then(|text| UpstreamError::parse(&wrap_error(text))) {
+            self.error = Some(error);
+        }
+        let Some(data) = event.data.as_deref() else { return };
+        self.data = true;
+        if data == b"[DONE]" {
+            self.done = true;
+        } else if event.event == Some(b"error") {
+            self.error_visible = true;
+            self.error = Some(UpstreamError::parse(data).unwrap_or_else(|| UpstreamError {
+                message: String::from_utf8_lossy(data).into_owned(),
+                ..UpstreamError::default()
+            }));
+        } else if self.expected_finishes.is_none() {
+            self.content = true;
+        } else {
+            self.observe_chunk(data);
+        }
+    }
+
+    fn observe_chunk(&mut self, data: &[u8]) {
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+            self.undecoded += 1;
+            return;
+        };
+        if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
+            && let Some(error) = UpstreamError::parse(data)
+        {
+            self.error = Some(error);
+            self.error_visible = chunk.error.is_some();
+        }
+        for choice in chunk.choices.iter().flatten() {
+            self.content |= choice.has_content();
+            self.finishes += u32::from(choice.finish_reason.is_some());
+        }
+        if let Some(usage) = chunk.usage {
+            self.usage = Some(usage.into());
+        }
+    }
+
+    /// Whether any event with data has come. Comments are not data.
+    pub fn has_data(&self) -> bool {
+        self.data
+    }
+
+    /// Whether the model has said anything yet: an announced role is no content.
+    pub fn has_content(&self) -> bool {
+        self.content
+    }
+
+    /// Whether `[DONE]` has come, after which nothing more is expected.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether the stream may end here: `[DONE]`, or all the finish reasons, or a stream whose end needs neither.
+    pub fn is_complete(&self) -> bool {
+        self.done || self.expected_finishes.is_none_or(|expected| self.finishes >= expected)
+    }
+
+    /// The last usage the provider reported.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// The error the upstream reported inside the stream.
+    pub fn error(&self) -> Option<&UpstreamError> {
+        self.error.as_ref()
+    }
+
+    /// Whether clients see that error: OpenAI's SDKs look for a top-level `error` in the data of an event, nowhere else.
+    pub fn is_error_visible(&self) -> bool {
+        self.error_visible
+    }
+
+    /// How many data payloads could not be read. They were passed on all the same.
+    pub fn undecoded(&self) -> u64 {
+        self.undecoded
+    }
+}
+
+/// The value of an `error` field is the inner object; the reader wants the outer one.
+fn wrap_error(text: &[u8]) -> Vec<u8> {
+    [b"{\"error\":", text, b"}"].concat()
+}
+
+struct Needles {
+    done: Finder<'static>,
+    finish_reason: Finder<'static>,
+    usage: Finder<'static>,
+    error: Finder<'static>,
+}
+
+static NEEDLES: LazyLock<Needles> = LazyLock::new(|| Needles {
+    done: Finder::new("[DONE]"),
+    finish_reason: Finder::new("\"finish_reason\""),
+    usage: Finder::new("\"usage\""),
+    error: Finder::new("error"),
+});
+
+/// Whether `run` may say more than "another token". False positives cost a parse, false negatives cannot happen.
+fn is_notable(run: &[u8]) -> bool {
+    let needles = &*NEEDLES;
+    has_value(run, &needles.finish_reason)
+        || has_value(run, &needles.usage)
+        || needles.error.find(run).is_some()
+        || needles.done.find(run).is_some()
+}
+
+/// Whether `key` stands in `run` with a value other than null.
+fn has_value(run: &[u8], key: &memmem::Finder<'_>) -> bool {
+    let length = key.needle().len();
+    key.find_iter(run).any(|at| {
+        let value = run[at + length..]
+            .iter()
+            .find(|byte| !matches!(byte, b' ' | b'\t' | b':'));
+        value != Some(&b'n')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
+    const TOKEN: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}],\"usage\":null}\n\n";
+    const FINISH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+    fn observe(runs: &[&str]) -> Observer {
+        let mut observer = Observer::chat(1);
+        runs.iter().for_each(|run| observer.observe(run.as_bytes()));
+        observer
+    }
+
+    #[test]
+    fn a_role_is_no_content_and_a_token_is() {
+        assert!(!observe(&[": comment\n", ROLE]).has_content());
+        assert!(observe(&[ROLE, TOKEN]).has_content());
+        assert!(observe(&["data:{\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n"]).has_content());
+    }
+
+    #[test]
+    fn a_finish_reason_or_done_completes_a_stream() {
+        assert!(!observe(&[ROLE, TOKEN]).is_complete());
+        assert!(observe(&[ROLE, TOKEN, FINISH]).is_complete());
+        assert!(observe(&[TOKEN, "data: [DONE]\n\n"]).is_done());
+    }
+
+    #[test]
+    fn every_choice_must_finish() {
+        let mut observer = Observer::chat(2);
+        observer.observe([TOKEN, FINISH].concat().as_bytes());
+        assert!(!observer.is_complete());
+        observer.observe(FINISH.as_bytes());
+        assert!(observer.is_complete());
+    }
+
+    #[test]
+    fn usage_is_read_in_every_place() {
+        let usage = "data: {\"choices\":[],\"usage\": {\"prompt_tokens\":7,\"completion_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":3}}}\n\n";
+        let read = observe(&[TOKEN, usage]).usage().unwrap();
+        assert_eq!(
+            (read.input_tokens, read.output_tokens, read.cached_input_tokens),
+            (7, 9, 3)
+        );
+    }
+
+    #[test]
+    fn errors_are_read_in_every_shape() {
+        let message = |frame: &str| observe(&[TOKEN, frame]).error().map(|error| error.message.clone());
+        assert_eq!(
+            message("data: {\"error\":{\"message\":\"a\"}}\n\n").as_deref(),
+            Some("a")
+        );
+        assert_eq!(
+            message("event: error\ndata: {\"error\":{\"message\":\"b\"}}\n\n").as_deref(),
+            Some("b")
+        );
+        assert_eq!(message("error: {\"message\":\"c\"}\n\n").as_deref(), Some("c"));
+        assert_eq!(
+            message("data: {\"object\":\"error\",\"message\":\"d\"}\n\n").as_deref(),
+            Some("d")
+        );
+        assert_eq!(message(TOKEN), None);
+    }
+
+    #[test]
+    fn text_about_these_words_changes_nothing() {
+        let text = "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"finish_reason\\\":\\\"stop\\\" error [DONE] \\\"usage\\\":{}\"},\"finish_reason\":null}]}\n\n";
+        let observer = observe(&[TOKEN, text]);
+        assert!(!observer.is_complete() && observer.error().is_none() && observer.usage().is_none());
+    }
+}

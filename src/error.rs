@@ -1,0 +1,329 @@
+//! What went wrong, whose fault it is, and whether another attempt may help.
+//!
+//! Every failure of a request is one [`Error`]. Its HTTP status, its word for programs ([`kind`](Error::kind)), the decision
+//! to try another target and the log line all read the same value. The message is a sentence for the client: it says what to
+//! do and holds no secret. The cause, where there is one, is for the log.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::dialect::openai_chat::request::Malformed;
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The request was wrong, or its sender may not send it.
+    Client,
+    /// The model server failed.
+    Upstream,
+    /// Sluicegate itself cannot serve it now.
+    Proxy,
+}
+
+/// The phase of a request that took too long. Each has its own key in `[stream]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connecting to the upstream.
+    Connect,
+    /// Waiting for its response headers.
+    Headers,
+    /// Waiting for its whole answer, where it does not stream.
+    Response,
+    /// Waiting for the first content.
+    FirstToken,
+    /// Waiting for the next piece.
+    Idle,
+    /// The whole stream.
+    Total,
+}
+
+impl Phase {
+    /// The key of `[stream]` that bounds it; also the error's kind.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Connect => "connect_timeout",
+            Self::Headers => "headers_timeout",
+            Self::Response => "response_timeout",
+            Self::FirstToken => "first_token_timeout",
+            Self::Idle => "idle_timeout",
+            Self::Total => "total_timeout",
+        }
+    }
+}
+
+/// A failed request.
+#[derive(Debug, Clone)]
+pub enum Error {
+    /// The request cannot be understood.
+    InvalidRequest {
+        /// What to do about it.
+        message: String,
+        /// The field at fault.
+        param: Option<&'static str>,
+    },
+    /// The request body is larger than `server.max_body_bytes`.
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The request body did not arrive within `server.body_timeout`.
+    BodyTimeout,
+    /// The request body is not JSON where it must be.
+    UnsupportedMediaType,
+    /// No key was presented.
+    MissingKey,
+    /// The key presented is unknown.
+    InvalidKey,
+    /// The `Host` header names another host than this server's.
+    HostRefused,
+    /// The page's origin is not allowed.
+    OriginRefused,
+    /// No provider is known for the model.
+    ModelNotFound {
+        /// The name asked for.
+        model: String,
+    },
+    /// There is no such path.
+    PathNotFound,
+    /// The path has no such method.
+    MethodNotAllowed,
+
+    /// The upstream answered with an error status.
+    UpstreamStatus {
+        /// The provider's name.
+        provider: String,
+        /// Its status.
+        status: StatusCode,
+        /// When it wants to be asked again, as it said it.
+        retry_after: Option<String>,
+        /// Its answer in OpenAI's shape, if it was in that shape.
+        body: Option<Bytes>,
+        /// Its message otherwise.
+        message: String,
+    },
+    /// The upstream reported an error inside a successful response.
+    UpstreamReported {
+        /// The provider's name.
+        provider: String,
+        /// Its message.
+        message: String,
+        /// Its error type.
+        r#type: Option<String>,
+        /// Its code.
+        code: Option<String>,
+        /// The status its code stands for.
+        status: Option<StatusCode>,
+    },
+    /// The upstream took too long.
+    UpstreamTimeout {
+        /// The provider's name.
+        provider: String,
+        /// What took too long.
+        phase: Phase,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// No connection to the upstream could be made.
+    UpstreamConnect {
+        /// The provider's name.
+        provider: String,
+        /// Why.
+        cause: String,
+    },
+    /// The connection to the upstream broke, or what came over it was no HTTP.
+    UpstreamBroken {
+        /// The provider's name.
+        provider: String,
+        /// Why.
+        cause: String,
+    },
+    /// The upstream's stream ended before the answer did.
+    UpstreamTruncated {
+        /// The provider's name.
+        provider: String,
+    },
+    /// The upstream answered with something else than was asked for.
+    UpstreamUnexpected {
+        /// The provider's name.
+        provider: String,
+        /// What it answered with.
+        what: String,
+    },
+    /// The upstream's event or answer exceeds the limit.
+    UpstreamTooLarge {
+        /// The provider's name.
+        provider: String,
+        /// The key of `[stream]` that is exceeded.
+        key: &'static str,
+        /// The limit in bytes.
+        limit: usize,
+    },
+
+    /// Sluicegate is shutting down.
+    ShuttingDown,
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::InvalidRequest { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTimeout
+            | Self::UnsupportedMediaType
+            | Self::MissingKey
+            | Self::InvalidKey
+            | Self::HostRefused
+            | Self::OriginRefused
+            | Self::ModelNotFound { .. }
+            | Self::PathNotFound
+            | Self::MethodNotAllowed => Origin::Client,
+            Self::UpstreamStatus { .. }
+            | Self::UpstreamReported { .. }
+            | Self::UpstreamTimeout { .. }
+            | Self::UpstreamConnect { .. }
+            | Self::UpstreamBroken { .. }
+            | Self::UpstreamTruncated { .. }
+            | Self::UpstreamUnexpected { .. }
+            | Self::UpstreamTooLarge { .. } => Origin::Upstream,
+            Self::ShuttingDown => Origin::Proxy,
+        }
+    }
+
+    /// A stable word for programs: the `code` of error bodies, and a field of the log line.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest { .. } => "invalid_request",
+            Self::BodyTooLarge { .. } => "request_too_large",
+            Self::BodyTimeout => "request_timeout",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::MissingKey => "missing_api_key",
+            Self::InvalidKey => "invalid_api_key",
+            Self::HostRefused => "host_not_allowed",
+            Self::OriginRefused => "origin_not_allowed",
+            Self::ModelNotFound { .. } => "model_not_found",
+            Self::PathNotFound => "path_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UpstreamStatus { .. } => "upstream_status",
+            Self::UpstreamReported { .. } => "upstream_error",
+            Self::UpstreamTimeout { phase, .. } => phase.key(),
+            Self::UpstreamConnect { .. } => "upstream_unreachable",
+            Self::UpstreamBroken { .. } => "upstream_connection_broken",
+            Self::UpstreamTruncated { .. } => "upstream_truncated",
+            Self::UpstreamUnexpected { .. } => "upstream_unexpected_response",
+            Self::UpstreamTooLarge { .. } => "upstream_too_large",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+
+    /// The HTTP status of a response that could not begin otherwise.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::HostRefused | Self::OriginRefused => StatusCode::FORBIDDEN,
+            Self::ModelNotFound { .. } | Self::PathNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UpstreamStatus { status, .. } => *status,
+            Self::UpstreamReported { status, .. } => status.unwrap_or(StatusCode::BAD_GATEWAY),
+            Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::UpstreamConnect { .. }
+            | Self::UpstreamBroken { .. }
+            | Self::UpstreamTruncated { .. }
+            | Self::UpstreamUnexpected { .. }
+            | Self::UpstreamTooLarge { .. } => StatusCode::BAD_GATEWAY,
+            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Whether another target may be asked: the upstream failed in a way that says nothing about the request.
+    pub fn retryable(&self) -> bool {
+        self.origin() == Origin::Upstream
+            && match self {
+                Self::UpstreamStatus { .. } | Self::UpstreamReported { .. } => {
+                    let status = self.status();
+                    status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429)
+                }
+                _ => true,
+            }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidRequest { message, .. } => f.write_str(message),
+            Self::BodyTooLarge { limit } => {
+                write!(f, "The request body is larger than {limit} bytes. Send less, or raise server.max_body_bytes.")
+            }
+            Self::BodyTimeout => f.write_str("The request body did not arrive in time. Send it faster."),
+            Self::UnsupportedMediaType => f.write_str("Send the request as JSON, with \"content-type: application/json\"."),
+            Self::MissingKey => f.write_str(
+                "You didn't provide an API key. Provide it in an Authorization header using Bearer auth \
+                 (Authorization: Bearer YOUR_KEY).",
+            ),
+            Self::InvalidKey => f.write_str("Incorrect API key provided. This server's keys are those of its own configuration."),
+            Self::HostRefused => f.write_str(
+                "The Host header does not name this server. Call it as localhost, or add the name to server.allowed_hosts.",
+            ),
+            Self::OriginRefused => f.write_str(
+                "Pages of this origin may not call this server. Add the origin to cors.allowed_origins, or configure a [[key]].",
+            ),
+            Self::ModelNotFound { model } => {
+                write!(f, "The model `{model}` does not exist here. GET /v1/models lists those that do.")
+            }
+            Self::PathNotFound => f.write_str("There is nothing at this URL. Chat completions are at POST /v1/chat/completions."),
+            Self::MethodNotAllowed => f.write_str("This URL does not take this method; see the Allow header."),
+            Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),
+            Self::UpstreamTimeout { provider, phase, limit } => {
+                let limit = humantime::format_duration(*limit);
+                match phase {
+                    Phase::Connect => write!(f, "Connecting to upstream \"{provider}\" took longer than {limit}"),
+                    Phase::Headers => write!(f, "Upstream \"{provider}\" sent no response headers within {limit}"),
+                    Phase::Response => write!(f, "Upstream \"{provider}\" did not answer within {limit}"),
+                    Phase::FirstToken => write!(f, "Upstream \"{provider}\" sent no first token within {limit}"),
+                    Phase::Idle => write!(f, "Upstream \"{provider}\" went silent for {limit} in the middle of its answer"),
+                    Phase::Total => write!(f, "The answer of upstream \"{provider}\" took longer than {limit}"),
+                }?;
+                write!(f, " (stream.{}).", phase.key())
+            }
+            Self::UpstreamConnect { provider, .. } => write!(f, "Upstream \"{provider}\" cannot be reached."),
+            Self::UpstreamBroken { provider, .. } => write!(f, "The connection to upstream \"{provider}\" broke."),
+            Self::UpstreamTruncated { provider } => {
+                write!(f, "The stream of upstream \"{provider}\" ended before the answer was finished.")
+            }
+            Self::UpstreamUnexpected { provider, what } => write!(f, "Upstream \"{provider}\" answered with {what}."),
+            Self::UpstreamTooLarge { provider, key, limit } => {
+                write!(f, "Upstream \"{provider}\" sent more than {limit} bytes in one piece (stream.{key}).")
+            }
+            Self::ShuttingDown => f.write_str("The server is shutting down. Send the request again."),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Self {
+        Self::InvalidRequest {
+            message: malformed.message,
+            param: malformed.param,
+        }
+    }
+}
+
+impl Error {
+    /// Why, in the words of the library that failed; for the log.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::UpstreamConnect { cause, .. } | Self::UpstreamBroken { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}

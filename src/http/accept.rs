@@ -1,0 +1,155 @@
+//! Takes client connections and sees to it that none lasts longer than it should.
+//!
+//! `axum::serve` has no time limit of any kind, so the loop is our own: the number of connections is capped, each must say
+//! something soon, is watched for its end, and is dropped, with all that it started, the moment the client has gone.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{ClientStream, closed};
+use super::protocol::{Protocol, converse};
+use super::routes;
+use super::shell::Shell;
+use super::state::{Shutdown, State};
+use crate::config::server::Server;
+use crate::relay::guard::Peer;
+
+/// When the process is out of file descriptors, closing connections need a moment.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Between the deadline of a shutdown and the end of the last connection: the last words must get out.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What all connections of a listener share.
+struct Listening {
+    config: Arc<Server>,
+    tls: Option<TlsAcceptor>,
+    shell: Shell,
+}
+
+/// Serves connections of `listener` until `shutdown`, then until the last response is out or the deadline is past.
+///
+/// `connections` caps them and may be shared with other workers of the process.
+///
+/// # Errors
+///
+/// If the listener's own socket fails.
+pub async fn serve(
+    listener: TcpListener,
+    state: watch::Receiver<Arc<State>>,
+    tls: Option<TlsAcceptor>,
+    connections: Arc<Semaphore>,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let config = Arc::new(state.borrow().config.server.clone());
+    prepare(&listener, &config)?;
+    let listen: IpAddr = listener.local_addr()?.ip();
+    let shell = Shell {
+        router: routes::router(),
+        state,
+        listen,
+        peer: Peer::default(),
+        shutdown: shutdown.clone(),
+    };
+    let listening = Arc::new(Listening { config, tls, shell });
+    let tasks = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &connections) => accepted,
+            () = shutdown.draining.cancelled() => break,
+        };
+        let Some((socket, permit)) = accepted else { continue };
+        let listening = Arc::clone(&listening);
+        tasks.spawn(async move {
+            serve_connection(socket, &listening).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    tasks.close();
+    let forced = async {
+        shutdown.deadline.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = tasks.wait() => {}
+        () = forced => {}
+    }
+    Ok(())
+}
+
+/// Options that connections inherit from their listener; cheaper than setting them on each.
+fn prepare(listener: &TcpListener, config: &Server) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(config.send_buffer_bytes)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(Duration::from_secs(15))
+            .with_interval(Duration::from_secs(5)),
+    )?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(config.tcp_user_timeout))?;
+    Ok(())
+}
+
+/// The next connection and its permit; `None` after a failure that the next one need not share.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((socket, _)) => Some((socket, permit)),
+        Err(error) => {
+            // A connection that was reset before we took it is nobody's trouble.
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+            ) {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+            None
+        }
+    }
+}
+
+/// One connection, from its first byte until one of the two sides leaves. Dropping the conversation cancels everything in it.
+async fn serve_connection(socket: TcpStream, listening: &Listening) {
+    let socket = Arc::new(socket);
+    tokio::select! {
+        () = closed(&socket) => {}
+        () = speak(&socket, listening) => {}
+    }
+}
+
+async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
+    let config = &listening.config;
+    let peer = Peer::default();
+    let io = ClientStream::new(Arc::clone(socket), peer.clone(), config.write_timeout);
+    let shell = Shell {
+        peer,
+        ..listening.shell.clone()
+    };
+    match &listening.tls {
+        None => {
+            if let Ok(Ok(protocol)) = tokio::time::timeout(config.first_byte_timeout, Protocol::detect(socket)).await {
+                converse(protocol, io, shell, Arc::clone(config)).await;
+            }
+        }
+        Some(tls) => {
+            if let Ok(Ok(io)) = tokio::time::timeout(config.first_byte_timeout, tls.accept(io)).await {
+                let protocol = Protocol::negotiated(io.get_ref().1.alpn_protocol());
+                converse(protocol, io, shell, Arc::clone(config)).await;
+            }
+        }
+    }
+}

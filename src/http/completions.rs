@@ -1,0 +1,107 @@
+//! `POST /v1/chat/completions`, and `POST /v1/completions`, which is the same with an older body.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+
+use super::state::Context;
+use super::{body, headers};
+use crate::dialect::openai_chat::request::Request as ChatRequest;
+use crate::error::Error;
+use crate::relay::guard::StreamGuard;
+use crate::relay::{Opening, Relay};
+use crate::upstream::{self, Target, UpstreamRequest};
+
+/// `POST /v1/chat/completions`
+pub(super) async fn chat(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    complete(context, request, "/chat/completions").await
+}
+
+/// `POST /v1/completions`
+pub(super) async fn legacy(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    complete(context, request, "/completions").await
+}
+
+async fn complete(context: Context, request: Request, path: &str) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    if !body::is_json(&parts.headers) {
+        return Err(Error::UnsupportedMediaType);
+    }
+    // Read whole before anything else is done: hyper does not see a client leave behind an unread body.
+    let body = body::read(&parts.headers, body, &context.state.config.server).await?;
+    let chat = ChatRequest::parse(&body)?;
+    let model = chat.model.ok_or_else(|| Error::InvalidRequest {
+        message: "You must provide a `model`. GET /v1/models lists those that exist.".to_owned(),
+        param: Some("model"),
+    })?;
+    context.record.facts().model = Some(model.clone());
+    let targets = context.state.routes.resolve(&model)?;
+    context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
+    let request = UpstreamRequest {
+        method: parts.method,
+        path: path.to_owned(),
+        headers: headers::for_upstream(&parts.headers, context.record.request_id()),
+        body,
+        model_span: chat.model_span,
+    };
+    if chat.stream {
+        stream(context, targets, request, chat.choices).await
+    } else {
+        answer(&context, &targets, &request).await
+    }
+}
+
+/// Waits a while for a first frame, so that a failure can still be an HTTP error; then begins the response either way.
+async fn stream(
+    context: Context,
+    targets: Vec<Target>,
+    request: UpstreamRequest,
+    choices: u32,
+) -> Result<Response, Error> {
+    let config = &context.state.config.stream;
+    let provider = Arc::clone(&targets[0].upstream.name);
+    let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
+    let mut opening: Opening = Box::pin(upstream::open_stream(targets, request, choices, config.clone()));
+    let deadline = context.shutdown.deadline.clone();
+    match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
+        Ok(opened) => {
+            let stream = opened?;
+            let headers = headers::about(&stream.headers);
+            Ok(event_stream(headers, Relay::open(stream, config, guard, deadline)))
+        }
+        Err(_) => Ok(event_stream(
+            http::HeaderMap::new(),
+            Relay::opening(provider, opening, config, guard, deadline),
+        )),
+    }
+}
+
+/// The response whose body is `relay`.
+pub(super) fn event_stream(mut headers: http::HeaderMap, relay: Relay) -> Response {
+    headers::mark_event_stream(&mut headers);
+    let mut response = Response::new(Body::new(relay));
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Waits for the whole answer, so that one that is cut or an error in disguise is told as the error it is.
+async fn answer(context: &Context, targets: &[Target], request: &UpstreamRequest) -> Result<Response, Error> {
+    let answer = upstream::fetch(targets, request, &context.state.config.stream).await?;
+    {
+        let mut facts = context.record.facts();
+        facts.provider = Some(answer.provider);
+        facts.usage = answer.usage;
+        facts.bytes = answer.body.len() as u64;
+    }
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers::about(&answer.headers);
+    if let Some(kind) = answer.headers.get(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, kind.clone());
+    }
+    Ok(response)
+}

@@ -1,0 +1,127 @@
+//! A client's socket: written to with a time limit, and watched for its end.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::relay::guard::Peer;
+
+/// Waits until the client has closed its side, orderly or not.
+///
+/// hyper watches for this too, but only while it would read: with a byte of the next request in its buffer, or a request
+/// body that nobody reads, it sees a client leave only when a write fails. The kernel tells at once whoever asks
+/// (`EPOLLRDHUP`), however many bytes wait before the end.
+///
+/// A half-closed connection counts as closed, as it does for nginx: a client that shuts down its sending side and waits is
+/// far rarer than one that has gone, and an answer nobody reads costs money.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) async fn closed(socket: &TcpStream) {
+    use tokio::io::Interest;
+    // `READABLE` would be ready for every byte that waits. What tokio knows as `PRIORITY` is ready for urgent data, which
+    // the socket is not registered for, and for the end of the reading side.
+    let _ = socket.ready(Interest::PRIORITY | Interest::ERROR).await;
+}
+
+/// Elsewhere hyper's own watch must do.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) async fn closed(_socket: &TcpStream) {
+    std::future::pending().await
+}
+
+/// A socket that fails a write which makes no progress for too long.
+pub(super) struct ClientStream {
+    socket: Arc<TcpStream>,
+    peer: Peer,
+    write_timeout: Duration,
+    /// Runs while the kernel takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl ClientStream {
+    pub(super) fn new(socket: Arc<TcpStream>, peer: Peer, write_timeout: Duration) -> Self {
+        Self {
+            socket,
+            peer,
+            write_timeout,
+            stalled: None,
+        }
+    }
+
+    /// Writes once the kernel takes something, or fails once it has taken nothing for too long.
+    fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if self.socket.poll_write_ready(cx)?.is_pending() {
+                ready!(self.poll_stalled(cx));
+                self.peer.set_stalled();
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            match write(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    self.stalled = None;
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.write_timeout;
+        self.stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)))
+            .as_mut()
+            .poll(cx)
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result.map(drop)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |socket| socket.try_write(data))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |socket| socket.try_write_vectored(data))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match socket2::SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write) {
+            // The client was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            result => Poll::Ready(result),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Which header fields pass, in each direction.
+//!
+//! Requests: a list of what may pass. A client's credentials, cookies and forwarding headers are nobody else's business, and
+//! its framing ends here. Responses: a list of what may not, after [RFC 9110 §7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1).
+
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderValue};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+const REQUEST: [HeaderName; 9] = [
+    ACCEPT,
+    CONTENT_TYPE,
+    RANGE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// The fields of a client's request that go to the upstream, with our id of the request.
+pub(super) fn for_upstream(client: &HeaderMap, request_id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    for name in REQUEST {
+        if let Some(value) = client.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers
+}
+
+/// The fields of an upstream's response that tell about it rather than about its bytes: limits, versions, its request id.
+pub(super) fn about(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in upstream {
+        let text = name.as_str();
+        if text.starts_with("x-ratelimit-") || text.starts_with("openai-") {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    move_request_id(upstream, &mut headers);
+    headers
+}
+
+/// All the fields of an upstream's response that may pass.
+pub(super) fn for_client(upstream: &HeaderMap) -> HeaderMap {
+    let nominated: Vec<String> = upstream
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    let mut headers = HeaderMap::with_capacity(upstream.len());
+    for (name, value) in upstream {
+        let stays = HOP_BY_HOP.contains(name)
+            || name == SET_COOKIE
+            || name == X_REQUEST_ID
+            || name.as_str().starts_with("access-control-")
+            || nominated.iter().any(|nominated| nominated == name.as_str());
+        if !stays {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    move_request_id(upstream, &mut headers);
+    headers
+}
+
+/// `x-request-id` is ours; the upstream's id is kept under another name.
+fn move_request_id(upstream: &HeaderMap, headers: &mut HeaderMap) {
+    if let Some(id) = upstream.get(X_REQUEST_ID) {
+        headers.insert(UPSTREAM_REQUEST_ID, id.clone());
+    }
+}
+
+/// Marks a response as an event stream that nobody on the way may hold back, store or compress.
+pub(super) fn mark_event_stream(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+}
+
+/// Names the request in its response.
+pub(super) fn mark_request_id(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn what_belongs_to_the_client_does_not_leave() {
+        let client = map(&[
+            ("authorization", "Bearer client"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("host", "localhost"),
+            ("connection", "x-custom"),
+            ("content-type", "application/json"),
+        ]);
+        let mut sent: Vec<_> = for_upstream(&client, "id-1")
+            .keys()
+            .map(|name| name.to_string())
+            .collect();
+        sent.sort();
+        assert_eq!(sent, ["content-type", "x-request-id"]);
+    }
+
+    #[test]
+    fn what_belongs_to_the_upstream_connection_ends_there() {
+        let upstream = map(&[
+            ("connection", "keep-alive, X-Internal"),
+            ("keep-alive", "timeout=5"),
+            ("x-internal", "secret"),
+            ("transfer-encoding", "chunked"),
+            ("set-cookie", "a=b"),
+            ("access-control-allow-origin", "*"),
+            ("x-request-id", "req_1"),
+            ("content-type", "audio/mpeg"),
+        ]);
+        let passed = for_client(&upstream);
+        assert_eq!(passed.len(), 2, "{passed:?}");
+        assert_eq!(passed["x-upstream-request-id"], "req_1");
+        assert_eq!(passed["content-type"], "audio/mpeg");
+    }
+}

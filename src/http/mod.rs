@@ -1,0 +1,26 @@
+//! The client side: sockets, checks, URLs, and the handlers behind them.
+//!
+//! [`accept`] takes connections, [`shell`] judges each request before anything runs, [`routes`] is the table of URLs.
+
+pub mod accept;
+mod auth;
+mod body;
+mod completions;
+mod connection;
+mod cors;
+mod error;
+mod headers;
+mod health;
+mod host;
+mod models;
+mod page;
+mod passthrough;
+mod protocol;
+mod request_id;
+mod routes;
+mod shell;
+pub mod state;
+pub mod tls;
+
+pub use accept::serve;
+pub use state::{Shutdown, State};

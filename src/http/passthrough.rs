@@ -1,0 +1,161 @@
+//! The other OpenAI endpoints: embeddings, audio, images, files, responses and whatever comes next.
+//!
+//! They go to the provider that owns the model they name, and come back as they are. Bodies stream in both directions; an
+//! answer that is an event stream is relayed as one, with keep-alives and honest ends.
+
+mod multipart;
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+use super::completions::event_stream;
+use super::state::Context;
+use super::{body, headers};
+use crate::dialect::openai_chat::observe::Observer;
+use crate::dialect::openai_chat::request::Request as ModelRequest;
+use crate::error::{Error, Phase};
+use crate::framing::Splitter;
+use crate::relay::Relay;
+use crate::relay::guard::StreamGuard;
+use crate::relay::raw::RawRelay;
+use crate::upstream::response::is_event_stream;
+use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
+
+/// Any method on `/v1/…` that no other route takes.
+pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    let path = upstream_path(&parts)?;
+    let headers = headers::for_upstream(&parts.headers, context.record.request_id());
+    let mut request = UpstreamRequest {
+        method: parts.method.clone(),
+        path,
+        headers,
+        body: bytes::Bytes::new(),
+        model_span: 0..0,
+    };
+    if body::is_json(&parts.headers) {
+        request.body = body::read(&parts.headers, body, &context.state.config.server).await?;
+        let named = ModelRequest::parse(&request.body)?;
+        request.model_span = named.model_span;
+        let target = find_target(&context, named.model.as_deref())?;
+        let outgoing = request.to(&target);
+        return exchange(context, target, outgoing).await;
+    }
+    let (model, body) = multipart::find_model(&parts.headers, body).await?;
+    let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
+    let (length, body) = body.rename_model(&target.model);
+    let mut outgoing = request.with_body(&target, body);
+    if let Some(length) = announced_length(&parts.headers, length) {
+        outgoing.headers_mut().insert(CONTENT_LENGTH, length.into());
+    } else if matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) {
+        *outgoing.body_mut() = None;
+    }
+    exchange(context, target, outgoing).await
+}
+
+/// What follows `/v1`, with the query.
+///
+/// A path with dot segments could leave the provider's base URL with the provider's key in hand, so there is none such.
+fn upstream_path(parts: &Parts) -> Result<String, Error> {
+    let path = parts.uri.path().strip_prefix("/v1").ok_or(Error::PathNotFound)?;
+    let plain = path
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/")
+        .replace('\\', "/");
+    if plain.split('/').any(|segment| segment == "." || segment == "..") {
+        return Err(Error::PathNotFound);
+    }
+    Ok(parts
+        .uri
+        .query()
+        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+}
+
+fn query_model(parts: &Parts) -> Option<&str> {
+    parts
+        .uri
+        .query()?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("model="))
+}
+
+/// The client's content length plus what renaming the model added.
+fn announced_length(headers: &HeaderMap, added: isize) -> Option<u64> {
+    let length: u64 = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    length.checked_add_signed(added as i64)
+}
+
+fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> {
+    let routes = &context.state.routes;
+    let target = match model {
+        Some(model) => {
+            context.record.facts().model = Some(model.to_owned());
+            routes.resolve(model)?.swap_remove(0)
+        }
+        None => routes.default_target().ok_or_else(|| Error::InvalidRequest {
+            message:
+                "Which provider is meant? Name a `model` (in a form, before any file), or mark a provider as default \
+                      in the configuration."
+                    .to_owned(),
+            param: Some("model"),
+        })?,
+    };
+    context.record.facts().provider = Some(Arc::clone(&target.upstream.name));
+    Ok(target)
+}
+
+/// Sends the request and passes the response on while it arrives.
+async fn exchange(context: Context, target: Target, request: reqwest::Request) -> Result<Response, Error> {
+    let config = &context.state.config.stream;
+    let started = tokio::time::Instant::now();
+    let response = upstream::send(&target, request, (Phase::Response, config.response_timeout), config).await?;
+    let (parts, body) = http::Response::from(response).into_parts();
+    let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
+    if parts.headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
+        let stream = OpenStream {
+            target,
+            headers: HeaderMap::new(),
+            first: bytes::Bytes::new(),
+            body,
+            splitter: Splitter::new(config.max_frame_bytes),
+            observer: Observer::opaque(),
+            started,
+        };
+        let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());
+        return Ok(event_stream(headers::about(&parts.headers), relay));
+    }
+    let relay = RawRelay::new(Arc::clone(&target.upstream.name), body, guard, config.idle_timeout);
+    let mut response = Response::new(Body::new(relay));
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = headers::for_client(&parts.headers);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leaves_the_base_url() {
+        let path = |uri: &str| upstream_path(&http::Request::get(uri).body(()).unwrap().into_parts().0);
+        assert_eq!(path("/v1/files/a?limit=2").unwrap(), "/files/a?limit=2");
+        for uri in [
+            "/v1/../admin",
+            "/v1/a/%2e%2E/b",
+            "/v1/a%2f..%2fb",
+            "/v1/./a",
+            "/v1/..%5c..%5cadmin",
+        ] {
+            assert!(path(uri).is_err(), "{uri}");
+        }
+    }
+}

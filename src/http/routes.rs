@@ -1,0 +1,28 @@
+//! Every URL in one table.
+
+use axum::Router;
+use axum::routing::{any, get, post};
+
+use super::{completions, health, models, page, passthrough};
+use crate::error::Error;
+
+/// Paths that need no key: the chat page and what watches over the process.
+pub(super) const PUBLIC: [&str; 5] = ["/", "/chat.css", "/chat.js", "/livez", "/readyz"];
+
+/// The table. It has no layers: what every request goes through is in [`super::shell`].
+pub(super) fn router() -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/chat.css", get(page::style))
+        .route("/chat.js", get(page::script))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/chat/completions", post(completions::chat))
+        .route("/v1/chat/completions", post(completions::chat))
+        .route("/v1/completions", post(completions::legacy))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::get))
+        .route("/v1/{*path}", any(passthrough::pass))
+        .fallback(async || Error::PathNotFound)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+}

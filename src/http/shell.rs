@@ -1,0 +1,106 @@
+//! What every request goes through before a handler runs, and every response before it leaves.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use tokio::sync::watch;
+use tower_service::Service;
+
+use super::cors::Page;
+use super::state::{Context, Shutdown, State};
+use super::{headers, host, request_id, routes};
+use crate::error::Error;
+use crate::relay::guard::Peer;
+use crate::telemetry::Record;
+use crate::telemetry::record::Outcome;
+
+/// The service of one client connection.
+#[derive(Clone)]
+pub(super) struct Shell {
+    pub(super) router: Router,
+    pub(super) state: watch::Receiver<Arc<State>>,
+    pub(super) listen: IpAddr,
+    pub(super) peer: Peer,
+    pub(super) shutdown: Shutdown,
+}
+
+impl hyper::service::Service<http::Request<Incoming>> for Shell {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        let shell = self.clone();
+        Box::pin(async move { Ok(shell.answer(request.map(Body::new)).await) })
+    }
+}
+
+impl Shell {
+    async fn answer(self, request: Request) -> Response {
+        let request_id = request_id::of(request.headers());
+        let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
+        let state = Arc::clone(&self.state.borrow());
+        let mut page = Page::Foreign;
+        let context = Context {
+            state,
+            record: record.clone(),
+            peer: self.peer,
+            shutdown: self.shutdown,
+        };
+        let result = admit(request, context, self.listen, self.router, &mut page).await;
+        let mut response = result.unwrap_or_else(IntoResponse::into_response);
+        page.mark(response.headers_mut());
+        headers::mark_request_id(response.headers_mut(), record.request_id());
+        settle(&record, &mut response);
+        response
+    }
+}
+
+/// The checks, in their order, and the handler behind them. Whoever is refused costs nothing: no body has been read.
+async fn admit(
+    mut request: Request,
+    context: Context,
+    listen: IpAddr,
+    mut router: Router,
+    page: &mut Page,
+) -> Result<Response, Error> {
+    let config = &context.state.config;
+    // 1. Is it meant for this server?
+    let host = host::of(&request)?;
+    host::check(&host, listen, &config.server)?;
+    // 2. Does it come from a page that may call? Browsers ask first, without a key.
+    *page = Page::of(request.headers(), &host, &config.cors);
+    if let Some(answer) = page.preflight(request.method(), request.headers()) {
+        return answer;
+    }
+    if *page == Page::Foreign && context.state.keys.is_open() {
+        return Err(Error::OriginRefused);
+    }
+    // 3. Does it have a key?
+    if !routes::PUBLIC.contains(&request.uri().path()) {
+        let caller = context.state.keys.identify(request.headers())?;
+        context.record.facts().caller = caller;
+    }
+    // 4. The handler.
+    request.extensions_mut().insert(context);
+    match router.call(request).await {
+        Ok(response) => Ok(response),
+        Err(never) => match never {},
+    }
+}
+
+/// Notes what is known of the end now. A stream notes its own end later, over this one.
+fn settle(record: &Record, response: &mut Response) {
+    record.facts().status = Some(response.status());
+    match response.extensions_mut().remove::<Error>() {
+        Some(error) => record.fail(&error),
+        None => record.facts().outcome = Some(Outcome::Completed),
+    }
+}

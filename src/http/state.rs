@@ -1,0 +1,68 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::auth::Keys;
+use super::models::Catalog;
+use crate::config::Config;
+use crate::relay::guard::Peer;
+use crate::telemetry::Record;
+use crate::upstream::Routes;
+use crate::upstream::client::UpstreamSetupError;
+
+/// One configuration, ready for use. A reload makes a new one; requests that run keep theirs.
+#[derive(Debug)]
+pub struct State {
+    /// The configuration it was made from.
+    pub config: Arc<Config>,
+    pub(super) routes: Routes,
+    pub(super) keys: Keys,
+    pub(super) catalog: Catalog,
+}
+
+impl State {
+    /// Prepares `config` for use by one worker.
+    ///
+    /// # Errors
+    ///
+    /// [`UpstreamSetupError`] if a provider cannot be called as configured.
+    pub fn new(config: Arc<Config>) -> Result<Self, UpstreamSetupError> {
+        Ok(Self {
+            routes: Routes::new(&config)?,
+            keys: Keys::new(&config.keys),
+            catalog: Catalog::default(),
+            config,
+        })
+    }
+}
+
+/// The two moments of a shutdown.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// No new connections; running streams go on.
+    pub draining: CancellationToken,
+    /// Running streams end with an error.
+    pub deadline: CancellationToken,
+}
+
+impl Shutdown {
+    /// The same moments, to be waited for without disturbing other waiters.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            draining: self.draining.child_token(),
+            deadline: self.deadline.child_token(),
+        }
+    }
+}
+
+/// What the shell hands to a handler beside the request.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) state: Arc<State>,
+    pub(super) record: Record,
+    pub(super) peer: Peer,
+    pub(super) shutdown: Shutdown,
+}

@@ -1,0 +1,9 @@
+//! Fireworks AI. <https://docs.fireworks.ai/tools-sdks/openai-compatibility>
+
+use super::Provider;
+
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "fireworks",
+    base_url: Some("https://api.fireworks.ai/inference/v1"),
+    api_key_variable: Some("FIREWORKS_API_KEY"),
+};

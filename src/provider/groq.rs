@@ -1,0 +1,9 @@
+//! Groq. <https://console.groq.com/docs/openai>
+
+use super::Provider;
+
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "groq",
+    base_url: Some("https://api.groq.com/openai/v1"),
+    api_key_variable: Some("GROQ_API_KEY"),
+};

@@ -1,0 +1,9 @@
+//! Mistral. <https://docs.mistral.ai/api/>
+
+use super::Provider;
+
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "mistral",
+    base_url: Some("https://api.mistral.ai/v1"),
+    api_key_variable: Some("MISTRAL_API_KEY"),
+};

@@ -1,0 +1,51 @@
+//! Who serves models: where they are found and how a request to them is signed.
+//!
+//! A provider is one file with one constant and one line in [`ALL`]. Whoever speaks OpenAI's dialect needs no file at all:
+//! `kind = "compatible"` and a `base_url` in the configuration.
+
+mod compatible;
+mod deepseek;
+mod fireworks;
+mod groq;
+mod llama_cpp;
+mod lm_studio;
+mod mistral;
+mod ollama;
+mod openai;
+mod openrouter;
+mod together;
+mod vllm;
+mod xai;
+
+/// What is known of a provider beforehand. The configuration may override the URL and the key.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// The name used as `kind` in the configuration.
+    pub kind: &'static str,
+    /// The URL that `/chat/completions` is appended to; `None` if it must be configured.
+    pub base_url: Option<&'static str>,
+    /// The environment variable that holds the API key; `None` if no key is needed.
+    pub api_key_variable: Option<&'static str>,
+}
+
+/// Every known provider. The order is that of discovery from the environment.
+pub const ALL: &[&Provider] = &[
+    &openai::PROVIDER,
+    &openrouter::PROVIDER,
+    &groq::PROVIDER,
+    &mistral::PROVIDER,
+    &deepseek::PROVIDER,
+    &xai::PROVIDER,
+    &together::PROVIDER,
+    &fireworks::PROVIDER,
+    &ollama::PROVIDER,
+    &vllm::PROVIDER,
+    &llama_cpp::PROVIDER,
+    &lm_studio::PROVIDER,
+    &compatible::PROVIDER,
+];
+
+/// The provider called `kind`.
+pub fn find(kind: &str) -> Option<&'static Provider> {
+    ALL.iter().copied().find(|provider| provider.kind == kind)
+}

@@ -1,0 +1,9 @@
+//! OpenAI. <https://platform.openai.com/docs/api-reference>
+
+use super::Provider;
+
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "openai",
+    base_url: Some("https://api.openai.com/v1"),
+    api_key_variable: Some("OPENAI_API_KEY"),
+};

@@ -1,0 +1,9 @@
+//! OpenRouter. <https://openrouter.ai/docs/api-reference/overview>
+
+use super::Provider;
+
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "openrouter",
+    base_url: Some("https://openrouter.ai/api/v1"),
+    api_key_variable: Some("OPENROUTER_API_KEY"),
+};

@@ -1,0 +1,9 @@
+//! Together AI. <https://docs.together.ai/docs/openai-api-compatibility>
+
+use super::Provider;
+
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "together",
+    base_url: Some("https://api.together.xyz/v1"),
+    api_key_variable: Some("TOGETHER_API_KEY"),
+};

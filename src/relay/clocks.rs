@@ -1,0 +1,145 @@
+//! When a stream that is silent needs something done.
+//!
+//! A token must not cost a timer operation. So a token only notes the time, and the one timer, set to the earliest moment at
+//! which anything could be due, looks at the notes when it fires and usually finds that nothing is.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep};
+
+use crate::config::stream::Stream as StreamConfig;
+use crate::error::Phase;
+
+/// How long to wait behind `[DONE]` for the end of the upstream's body, without which its connection cannot be used again.
+const LINGER: Duration = Duration::from_millis(100);
+/// Further away than any stream lives.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// A sign of life.
+    KeepAlive,
+    /// A phase has taken longer than it was given.
+    Timeout(Phase, Duration),
+    /// The stream is done, and its upstream does not end it.
+    End,
+}
+
+/// How far a stream has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// Its first frame has come. Before that, whoever waits for it has clocks of its own.
+    pub(super) is_open: bool,
+    pub(super) has_content: bool,
+    pub(super) is_done: bool,
+    /// Something of our own may be written now.
+    pub(super) at_boundary: bool,
+}
+
+pin_project! {
+    pub(super) struct Clocks {
+        #[pin]
+        timer: Sleep,
+        started: Instant,
+        last_received: Instant,
+        last_sent: Instant,
+        lingering: bool,
+        keep_alive: Option<Duration>,
+        first_token_timeout: Duration,
+        idle_timeout: Duration,
+        total_timeout: Option<Duration>,
+    }
+}
+
+impl Clocks {
+    /// Clocks of a stream whose request was sent at `started`.
+    pub(super) fn new(config: &StreamConfig, started: Instant) -> Self {
+        let now = Instant::now();
+        let soonest = [
+            Some(config.first_token_timeout),
+            Some(config.idle_timeout),
+            config.keep_alive,
+            config.total_timeout,
+        ];
+        Self {
+            timer: tokio::time::sleep(soonest.into_iter().flatten().min().unwrap_or(NEVER)),
+            started,
+            last_received: now,
+            last_sent: now,
+            lingering: false,
+            keep_alive: config.keep_alive,
+            first_token_timeout: config.first_token_timeout,
+            idle_timeout: config.idle_timeout,
+            total_timeout: config.total_timeout,
+        }
+    }
+
+    /// Clocks of a stream that waits for its first frame. A keep-alive is due at once.
+    pub(super) fn waiting(config: &StreamConfig, started: Instant) -> Self {
+        let mut clocks = Self::new(config, started);
+        if let Some(keep_alive) = config.keep_alive {
+            clocks.last_sent = clocks.last_sent.checked_sub(keep_alive).unwrap_or(clocks.last_sent);
+            clocks.timer = tokio::time::sleep(Duration::ZERO);
+        }
+        clocks
+    }
+
+    /// The upstream has shown life.
+    pub(super) fn received(self: Pin<&mut Self>) {
+        *self.project().last_received = Instant::now();
+    }
+
+    /// The client has been given something.
+    pub(super) fn sent(self: Pin<&mut Self>) {
+        *self.project().last_sent = Instant::now();
+    }
+
+    /// Waits until something is due.
+    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, progress: Progress) -> Poll<Due> {
+        if progress.is_done && !self.lingering {
+            let end = self.last_received + LINGER;
+            let this = self.as_mut().project();
+            *this.lingering = true;
+            this.timer.reset(end);
+        }
+        loop {
+            ready!(self.as_mut().project().timer.poll(cx));
+            let now = Instant::now();
+            let (at, due) = self.next(now, progress);
+            if at <= now {
+                return Poll::Ready(due);
+            }
+            self.as_mut().project().timer.reset(at);
+        }
+    }
+
+    /// What is due next, and when.
+    fn next(&self, now: Instant, progress: Progress) -> (Instant, Due) {
+        if progress.is_done {
+            return (self.last_received + LINGER, Due::End);
+        }
+        let timeout = |phase, since: Instant, limit: Duration| (since + limit, Due::Timeout(phase, limit));
+        let keep_alive = self.keep_alive.map(|interval| {
+            let since = if progress.at_boundary { self.last_sent } else { now };
+            (since + interval, Due::KeepAlive)
+        });
+        let total = self
+            .total_timeout
+            .map(|limit| timeout(Phase::Total, self.started, limit));
+        let first_token = (progress.is_open && !progress.has_content)
+            .then(|| timeout(Phase::FirstToken, self.started, self.first_token_timeout));
+        let idle = progress
+            .is_open
+            .then(|| timeout(Phase::Idle, self.last_received, self.idle_timeout));
+        // Timeouts before the keep-alive: of two things due at once, the more serious counts.
+        [first_token, idle, total, keep_alive]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+            .unwrap_or((now + NEVER, Due::KeepAlive))
+    }
+}

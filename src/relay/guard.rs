@@ -1,0 +1,115 @@
+//! Writes down how a stream ended, whichever way it ended.
+//!
+//! Nobody calls a function when a client leaves: the body is dropped, and code behind its last poll never runs. So the
+//! guard's `Drop` is where a stream is settled, exactly once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+
+use crate::canonical::Usage;
+use crate::dialect::openai_chat::observe::Observer;
+use crate::error::Error;
+use crate::telemetry::Record;
+use crate::telemetry::record::Outcome;
+
+/// What the connection knows about its client and a stream must know to tell why it was dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Peer {
+    stalled: Arc<AtomicBool>,
+}
+
+impl Peer {
+    /// The client has taken nothing for longer than it may.
+    pub fn set_stalled(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+}
+
+/// Collects the facts of one stream and adds them to the request's [`Record`] when dropped.
+#[derive(Debug)]
+pub struct StreamGuard {
+    record: Record,
+    peer: Peer,
+    settled: bool,
+    first_token: Option<Instant>,
+    frames: u64,
+    bytes: u64,
+    usage: Option<Usage>,
+}
+
+impl StreamGuard {
+    /// Guards a stream of the request of `record`, asked for over the connection of `peer`.
+    pub fn new(record: Record, peer: Peer) -> Self {
+        Self {
+            record,
+            peer,
+            settled: false,
+            first_token: None,
+            frames: 0,
+            bytes: 0,
+            usage: None,
+        }
+    }
+
+    /// When the request came.
+    pub(super) fn started(&self) -> Instant {
+        self.record.started()
+    }
+
+    /// The provider that answers has shown itself.
+    pub(super) fn opened(&mut self, provider: Arc<str>) {
+        self.record.facts().provider = Some(provider);
+    }
+
+    pub(super) fn note_first_token(&mut self, observer: &Observer) {
+        if self.first_token.is_none() && observer.has_content() {
+            self.first_token = Some(Instant::now());
+        }
+    }
+
+    /// `bytes` go to the client.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// What has been learned from reading along.
+    pub(super) fn report(&mut self, frames: u64, usage: Option<Usage>) {
+        self.frames = frames;
+        self.usage = usage;
+    }
+
+    /// The stream ended with `outcome`.
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        self.settled = true;
+        self.record.facts().outcome = Some(outcome);
+    }
+
+    /// The stream ended in `error`.
+    pub(super) fn fail(&mut self, error: &Error) {
+        self.settled = true;
+        self.record.fail(error);
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        let mut facts = self.record.facts();
+        facts.time_to_first_token = self.first_token.map(|at| at.duration_since(self.record.started()));
+        facts.frames = self.frames;
+        facts.bytes = self.bytes;
+        facts.usage = self.usage;
+        if !self.settled {
+            facts.outcome = Some(if self.peer.is_stalled() {
+                Outcome::ClientStalled
+            } else {
+                Outcome::ClientGone
+            });
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One log line per request, written when nothing of the request is left.
+//!
+//! A request may end in many places: refused before a handler runs, answered, cut in the middle of its stream, or dropped
+//! by a client that left while the model was thinking. All of them hold a clone of the request's [`Record`]; whoever drops
+//! the last one writes the line. So there is always exactly one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use tokio::time::Instant;
+
+use crate::canonical::Usage;
+use crate::error::{Error, Origin};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer was delivered whole.
+    Completed,
+    /// The client left before the end.
+    ClientGone,
+    /// The client stayed but stopped reading.
+    ClientStalled,
+    /// The request was refused for its sender's fault.
+    Rejected,
+    /// The upstream failed.
+    UpstreamFailed,
+    /// A phase took too long; the word is that of [`crate::error::Phase::key`].
+    TimedOut(&'static str),
+    /// Sluicegate shut down.
+    ShutDown,
+}
+
+impl Outcome {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::ClientGone => "client_gone",
+            Self::ClientStalled => "client_stalled",
+            Self::Rejected => "rejected",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::TimedOut(phase) => phase,
+            Self::ShutDown => "shut_down",
+        }
+    }
+}
+
+impl From<&Error> for Outcome {
+    fn from(error: &Error) -> Self {
+        match (error, error.origin()) {
+            (Error::UpstreamTimeout { phase, .. }, _) => Self::TimedOut(phase.key()),
+            (_, Origin::Client) => Self::Rejected,
+            (_, Origin::Upstream) => Self::UpstreamFailed,
+            (_, Origin::Proxy) => Self::ShutDown,
+        }
+    }
+}
+
+/// What is known of one request. Clones share it; dropping the last one logs it.
+#[derive(Debug, Clone)]
+pub struct Record(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    request_id: String,
+    method: Method,
+    /// Without the query: it may hold a secret.
+    path: String,
+    started: Instant,
+    facts: Mutex<Facts>,
+}
+
+/// What is learned on the way.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The name of the client's key.
+    pub caller: Option<Arc<str>>,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The provider that answers.
+    pub provider: Option<Arc<str>>,
+    /// The status sent.
+    pub status: Option<StatusCode>,
+    /// How it ended. Unknown until the end: whoever is dropped before that had its client leave.
+    pub outcome: Option<Outcome>,
+    /// The error's kind and cause.
+    pub error: Option<(&'static str, Option<String>)>,
+    /// From the request to the first content.
+    pub time_to_first_token: Option<Duration>,
+    /// Events passed on.
+    pub frames: u64,
+    /// Body bytes passed on.
+    pub bytes: u64,
+    /// Tokens, as the provider counted them.
+    pub usage: Option<Usage>,
+}
+
+impl Record {
+    /// Begins the record of a request.
+    pub fn new(request_id: String, method: Method, path: String) -> Self {
+        let facts = Mutex::new(Facts::default());
+        Self(Arc::new(Shared {
+            request_id,
+            method,
+            path,
+            started: Instant::now(),
+            facts,
+        }))
+    }
+
+    /// The request's id.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// When the request came.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// The facts, for reading and writing. Not to be held across an await.
+    pub fn facts(&self) -> MutexGuard<'_, Facts> {
+        // A panic while someone wrote a fact leaves the other facts as good as they were.
+        self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the request ended in `error`.
+    pub fn fail(&self, error: &Error) {
+        let mut facts = self.facts();
+        facts.outcome = Some(error.into());
+        facts.error = Some((error.kind(), error.cause().map(str::to_owned)));
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let facts = self.facts.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let usage = facts.usage.as_ref();
+        let (error, cause) = facts
+            .error
+            .as_ref()
+            .map_or((None, None), |(kind, cause)| (Some(*kind), cause.as_deref()));
+        // Fields without a value are left out.
+        tracing::info!(
+            outcome = facts.outcome.unwrap_or(Outcome::ClientGone).as_str(),
+            status = facts.status.map(|status| status.as_u16()),
+            method = self.method.as_str(),
+            path = self.path,
+            request_id = self.request_id,
+            caller = facts.caller.as_deref(),
+            model = facts.model,
+            provider = facts.provider.as_deref(),
+            error,
+            cause,
+            time_to_first_token_seconds = facts.time_to_first_token.map(|time| time.as_secs_f64()),
+            duration_seconds = self.started.elapsed().as_secs_f64(),
+            frames = facts.frames,
+            bytes = facts.bytes,
+            input_tokens = usage.map(|usage| usage.input_tokens),
+            output_tokens = usage.map(|usage| usage.output_tokens),
+            "request"
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! From a request that has been let in to an upstream that has begun to answer.
+//!
+//! [`open_stream`] returns with the first frame in hand. Until then every failure is an ordinary error with the right status
+//! and another target may be asked; from then on a failure can only be told inside the stream.
+
+pub mod client;
+pub mod request;
+pub mod response;
+pub mod routing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::time::Instant;
+
+use crate::canonical::Usage;
+use crate::config::stream::Stream as StreamConfig;
+use crate::dialect::openai_chat::observe::Observer;
+use crate::error::{Error, Phase};
+use crate::framing::Splitter;
+
+pub use client::Upstream;
+pub use request::UpstreamRequest;
+pub use routing::{Routes, Target};
+
+/// An upstream stream whose first frame has arrived.
+#[derive(Debug)]
+pub struct OpenStream {
+    /// The target that answers.
+    pub target: Target,
+    /// Its response headers.
+    pub headers: http::HeaderMap,
+    /// Whole frames that arrived before the stream was handed over. Not empty.
+    pub first: Bytes,
+    /// The rest of its body.
+    pub body: reqwest::Body,
+    /// Where the body is cut.
+    pub splitter: Splitter,
+    /// What has been read of it so far.
+    pub observer: Observer,
+    /// When the request was sent.
+    pub started: Instant,
+}
+
+/// Asks `targets` in turn until one has sent a first event, and returns its stream.
+///
+/// # Errors
+///
+/// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable).
+pub async fn open_stream(
+    targets: Vec<Target>,
+    request: UpstreamRequest,
+    choices: u32,
+    config: StreamConfig,
+) -> Result<OpenStream, Error> {
+    let mut last = None;
+    for target in targets {
+        match open_one(&target, &request, choices, &config).await {
+            Err(error) if error.retryable() => last = Some(error),
+            result => return result,
+        }
+    }
+    Err(last.expect("a route has at least one target"))
+}
+
+async fn open_one(
+    target: &Target,
+    request: &UpstreamRequest,
+    choices: u32,
+    config: &StreamConfig,
+) -> Result<OpenStream, Error> {
+    let started = Instant::now();
+    let provider = &target.upstream.name;
+    let response = send(
+        target,
+        request.to(target),
+        (Phase::Headers, config.headers_timeout),
+        config,
+    )
+    .await?;
+    response::expect_event_stream(provider, &response)?;
+    let (parts, body) = http::Response::from(response).into_parts();
+    let open = OpenStream {
+        target: target.clone(),
+        headers: parts.headers,
+        first: Bytes::new(),
+        body,
+        splitter: Splitter::new(config.max_frame_bytes),
+        observer: Observer::chat(choices),
+        started,
+    };
+    let deadline = started + config.first_token_timeout;
+    match tokio::time::timeout_at(deadline, open.wait_for_first_frame(config)).await {
+        Ok(result) => result,
+        Err(_) => Err(timeout(provider, Phase::FirstToken, config.first_token_timeout)),
+    }
+}
+
+impl OpenStream {
+    /// Reads until an event with data has come. What comes before it (comments) is kept with it.
+    async fn wait_for_first_frame(mut self, config: &StreamConfig) -> Result<Self, Error> {
+        let provider = self.target.upstream.name.clone();
+        let mut early = Vec::new();
+        while !self.observer.has_data() && self.observer.error().is_none() {
+            let frame = tokio::time::timeout(config.idle_timeout, self.body.frame()).await;
+            let frame = frame.map_err(|_| timeout(&provider, Phase::Idle, config.idle_timeout))?;
+            let data = match frame {
+                None => {
+                    return Err(Error::UpstreamTruncated {
+                        provider: provider.to_string(),
+                    });
+                }
+                Some(frame) => frame
+                    .map_err(|error| response::broken(&provider, error))?
+                    .into_data()
+                    .unwrap_or_default(),
+            };
+            let run = self
+                .splitter
+                .push(data)
+                .map_err(|error| response::frame_too_large(&provider, error))?;
+            self.observer.observe(&run);
+            early.extend_from_slice(&run);
+            if early.len() > config.max_frame_bytes {
+                return Err(response::frame_too_large(
+                    &provider,
+                    crate::framing::FrameTooLarge {
+                        limit: config.max_frame_bytes,
+                    },
+                ));
+            }
+        }
+        if let Some(error) = self.observer.error() {
+            return Err(response::reported(&provider, error.clone()));
+        }
+        if self.observer.undecoded() > 0 {
+            let what = "an event whose data is not JSON".to_owned();
+            return Err(Error::UpstreamUnexpected {
+                provider: provider.to_string(),
+                what,
+            });
+        }
+        self.first = early.into();
+        Ok(self)
+    }
+}
+
+/// Sends `request` to `target` and returns its response, which has a success status.
+///
+/// `headers` names and bounds the wait for the response headers.
+///
+/// # Errors
+///
+/// Whatever the upstream did instead.
+pub async fn send(
+    target: &Target,
+    request: reqwest::Request,
+    (phase, limit): (Phase, Duration),
+    config: &StreamConfig,
+) -> Result<reqwest::Response, Error> {
+    let provider = &target.upstream.name;
+    let response = tokio::time::timeout(limit, target.upstream.client.execute(request))
+        .await
+        .map_err(|_| timeout(provider, phase, limit))?
+        .map_err(|error| response::send_failed(provider, error, config.connect_timeout))?;
+    response::expect_success(&target.upstream, response).await
+}
+
+fn timeout(provider: &str, phase: Phase, limit: Duration) -> Error {
+    Error::UpstreamTimeout {
+        provider: provider.to_owned(),
+        phase,
+        limit,
+    }
+}
+
+/// An answer that did not stream, whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// The provider that gave it.
+    pub provider: Arc<str>,
+    /// Its status, a success.
+    pub status: http::StatusCode,
+    /// Its headers.
+    pub headers: http::HeaderMap,
+    /// Its body: JSON without an error in it.
+    pub body: Bytes,
+    /// The tokens it reports.
+    pub usage: Option<Usage>,
+}
+
+/// Asks `targets` in turn until one has answered, and returns its answer.
+///
+/// # Errors
+///
+/// As for [`open_stream`].
+pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
+    let mut last = None;
+    for target in targets {
+        match fetch_one(target, request, config).await {
+            Err(error) if error.retryable() => last = Some(error),
+            result => return result,
+        }
+    }
+    Err(last.expect("a route has at least one target"))
+}
+
+async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
+    let provider = &target.upstream.name;
+    let response = send(
+        target,
+        request.to(target),
+        (Phase::Response, config.response_timeout),
+        config,
+    )
+    .await?;
+    let (parts, body) = http::Response::from(response).into_parts();
+    let body = response::read_whole(provider, body, config).await?;
+    let usage = response::expect_answer(provider, &parts.headers, &body)?;
+    Ok(Answer {
+        provider: Arc::clone(provider),
+        status: parts.status,
+        headers: parts.headers,
+        body,
+        usage,
+    })
+}

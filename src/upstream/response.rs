@@ -1,0 +1,245 @@
+//! Judges what an upstream answered: a stream, an answer, or one of the many things that are neither.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+
+use super::Upstream;
+use crate::canonical::Usage;
+use crate::config::stream::Stream as StreamConfig;
+use crate::dialect::openai_chat::answer;
+use crate::dialect::openai_chat::error::UpstreamError;
+use crate::error::{Error, Phase};
+use crate::framing::FrameTooLarge;
+
+/// More of an error page is of no use to anyone.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// An error response should arrive at once; its status is told even when its body does not.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why `client.execute` failed.
+pub(super) fn send_failed(provider: &str, error: reqwest::Error, connect_timeout: Duration) -> Error {
+    let provider = provider.to_owned();
+    if error.is_connect() && error.is_timeout() {
+        Error::UpstreamTimeout {
+            provider,
+            phase: Phase::Connect,
+            limit: connect_timeout,
+        }
+    } else if error.is_connect() {
+        Error::UpstreamConnect {
+            provider,
+            cause: causes(error),
+        }
+    } else {
+        Error::UpstreamBroken {
+            provider,
+            cause: causes(error),
+        }
+    }
+}
+
+/// Why a body could not be read on.
+pub fn broken(provider: &str, error: reqwest::Error) -> Error {
+    Error::UpstreamBroken {
+        provider: provider.to_owned(),
+        cause: causes(error),
+    }
+}
+
+/// An event beyond the limit.
+pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
+    Error::UpstreamTooLarge {
+        provider: provider.to_owned(),
+        key: "max_frame_bytes",
+        limit: error.limit,
+    }
+}
+
+/// An error that the upstream reported although its status was a success.
+pub fn reported(provider: &str, error: UpstreamError) -> Error {
+    Error::UpstreamReported {
+        provider: provider.to_owned(),
+        status: error
+            .status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .or_else(|| {
+                let rate_limited = [&error.r#type, &error.code]
+                    .into_iter()
+                    .flatten()
+                    .any(|word| word.contains("rate_limit"));
+                rate_limited.then_some(StatusCode::TOO_MANY_REQUESTS)
+            }),
+        message: error.message,
+        r#type: error.r#type,
+        code: error.code,
+    }
+}
+
+/// The whole chain of causes, without the URL: it may hold a secret.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Passes a response with a success status on; anything else becomes an error that keeps what the upstream said.
+pub(super) async fn expect_success(
+    upstream: &Upstream,
+    response: reqwest::Response,
+) -> Result<reqwest::Response, Error> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let provider = upstream.name.to_string();
+    if status.is_redirection() || status.is_informational() {
+        let what = format!("{status}; redirects are not followed. Set the provider's base_url to where it really is");
+        return Err(Error::UpstreamUnexpected { provider, what });
+    }
+    let header = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let retry_after = header(RETRY_AFTER);
+    let content_type = header(CONTENT_TYPE);
+    let text = tokio::time::timeout(ERROR_BODY_TIMEOUT, read_start(response))
+        .await
+        .unwrap_or_default();
+    let text = upstream.redact(String::from_utf8_lossy(&text).into_owned());
+    let error = UpstreamError::parse(text.as_bytes());
+    let message = match &error {
+        Some(error) => error.message.clone(),
+        None => describe(&provider, status, content_type.as_deref(), &text),
+    };
+    let in_shape =
+        |text: &String| serde_json::from_str::<serde_json::Value>(text).is_ok_and(|body| body["error"].is_object());
+    let body = Some(text).filter(in_shape).map(Bytes::from);
+    Err(Error::UpstreamStatus {
+        provider,
+        status,
+        retry_after,
+        body,
+        message,
+    })
+}
+
+/// The first part of a body. What breaks it off is no news: the response is an error already.
+async fn read_start(response: reqwest::Response) -> BytesMut {
+    let mut body = reqwest::Body::from(response);
+    let mut text = BytesMut::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        text.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
+        if text.len() >= MAX_ERROR_BYTES {
+            text.truncate(MAX_ERROR_BYTES);
+            break;
+        }
+    }
+    text
+}
+
+/// A sentence for an error response that says nothing readable. A page of HTML is named, not quoted.
+fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() {
+        return format!("Upstream \"{provider}\" answered {status} without a message.");
+    }
+    if content_type.is_some_and(|kind| kind.contains("html")) || text.starts_with('<') {
+        return format!("Upstream \"{provider}\" answered {status} with an HTML page; is its base_url right?");
+    }
+    let start: String = text
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(300)
+        .collect();
+    format!("Upstream \"{provider}\" answered {status}: {start}")
+}
+
+/// Refuses a response that is no event stream or is compressed.
+pub(super) fn expect_event_stream(provider: &str, response: &reqwest::Response) -> Result<(), Error> {
+    let unexpected = |what: String| {
+        Err(Error::UpstreamUnexpected {
+            provider: provider.to_owned(),
+            what,
+        })
+    };
+    if let Some(encoding) = response
+        .headers()
+        .get(CONTENT_ENCODING)
+        .filter(|encoding| *encoding != "identity")
+    {
+        return unexpected(format!(
+            "a stream in content-encoding {encoding:?} although it was asked for identity"
+        ));
+    }
+    match response.headers().get(CONTENT_TYPE) {
+        // Some small servers name none; the first frame will tell.
+        None => Ok(()),
+        Some(kind) if is_event_stream(kind) => Ok(()),
+        Some(kind) => unexpected(format!("content-type {kind:?} instead of text/event-stream")),
+    }
+}
+
+/// The whole of `body`, within the configured size, no gap in it longer than the idle timeout.
+pub(super) async fn read_whole(provider: &str, mut body: reqwest::Body, config: &StreamConfig) -> Result<Bytes, Error> {
+    let limit = config.max_response_bytes;
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = tokio::time::timeout(config.idle_timeout, body.frame()).await;
+        let frame = frame.map_err(|_| super::timeout(provider, Phase::Idle, config.idle_timeout))?;
+        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        let data = frame
+            .map_err(|error| broken(provider, error))?
+            .into_data()
+            .unwrap_or_default();
+        if whole.len() + data.len() > limit {
+            return Err(Error::UpstreamTooLarge {
+                provider: provider.to_owned(),
+                key: "max_response_bytes",
+                limit,
+            });
+        }
+        whole.extend_from_slice(&data);
+    }
+}
+
+/// Checks that `body` is an answer in JSON, and returns the usage in it.
+pub(super) fn expect_answer(provider: &str, headers: &HeaderMap, body: &[u8]) -> Result<Option<Usage>, Error> {
+    match answer::parse(body) {
+        Ok(Ok(usage)) => Ok(usage),
+        Ok(Err(error)) => Err(reported(provider, error)),
+        Err(_) => {
+            let kind = headers
+                .get(CONTENT_TYPE)
+                .map_or_else(|| "no content-type".to_owned(), |kind| format!("content-type {kind:?}"));
+            let what = format!("a body that is not JSON ({kind}); is its base_url right?");
+            Err(Error::UpstreamUnexpected {
+                provider: provider.to_owned(),
+                what,
+            })
+        }
+    }
+}
+
+/// Whether `content_type` is `text/event-stream`, with whatever parameters.
+pub fn is_event_stream(content_type: &http::HeaderValue) -> bool {
+    let essence = content_type
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
