@@ -51,21 +51,11 @@ impl App {
     pub fn new(config: watch::Receiver<Arc<Config>>) -> Result<Self, RunError> {
         install_crypto();
         let now = Arc::clone(&config.borrow());
-        let tls = now
-            .server
-            .tls
-            .as_ref()
-            .map(http::tls::acceptor)
-            .transpose()
-            .map_err(RunError::Tls)?;
+        let tls = now.server.tls.as_ref().map(http::tls::acceptor).transpose().map_err(RunError::Tls)?;
         let connections = Arc::new(Semaphore::new(now.server.max_connections.min(Semaphore::MAX_PERMITS)));
         // Made once for nothing but its errors: better now than in a worker.
         State::new(now).map_err(RunError::Upstream)?;
-        Ok(Self {
-            config,
-            tls,
-            connections,
-        })
+        Ok(Self { config, tls, connections })
     }
 
     /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime.
@@ -78,13 +68,7 @@ impl App {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Io)?;
         let first = State::new(Arc::clone(&self.config.borrow_and_update())).map_err(RunError::Upstream)?;
         let (state, current) = watch::channel(Arc::new(first));
-        let serve = http::serve(
-            listener,
-            current,
-            self.tls.clone(),
-            Arc::clone(&self.connections),
-            shutdown.child(),
-        );
+        let serve = http::serve(listener, current, self.tls.clone(), Arc::clone(&self.connections), shutdown.child());
         tokio::select! {
             result = serve => result.map_err(RunError::Io),
             never = follow(&mut self.config, &state) => never,

@@ -311,10 +311,7 @@ impl std::error::Error for Error {}
 
 impl From<Malformed> for Error {
     fn from(malformed: Malformed) -> Self {
-        Self::InvalidRequest {
-            message: malformed.message,
-            param: malformed.param,
-        }
+        Self::InvalidRequest { message: malformed.message, param: malformed.param }
     }
 }
 

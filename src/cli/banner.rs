@@ -9,16 +9,11 @@ use crate::demo;
 /// The start-up lines: where it listens, what it serves and from where, and a line to paste.
 pub(super) fn lines(config: &Config, listen: SocketAddr) -> String {
     let scheme = if config.server.tls.is_some() { "https" } else { "http" };
-    let reachable = if listen.ip().is_unspecified() {
-        format!("127.0.0.1:{}", listen.port())
-    } else {
-        listen.to_string()
-    };
+    let reachable =
+        if listen.ip().is_unspecified() { format!("127.0.0.1:{}", listen.port()) } else { listen.to_string() };
     let url = format!("{scheme}://{reachable}");
-    let mut lines = vec![format!(
-        "sluicegate {} on {scheme}://{listen}   chat page: {url}/",
-        env!("CARGO_PKG_VERSION")
-    )];
+    let mut lines =
+        vec![format!("sluicegate {} on {scheme}://{listen}   chat page: {url}/", env!("CARGO_PKG_VERSION"))];
     lines.extend(config.providers.iter().map(|provider| models(provider, config)));
     lines.extend(config.models.iter().map(|model| {
         let targets: Vec<String> = model.targets.iter().cloned().map(String::from).collect();
@@ -51,11 +46,8 @@ fn models(provider: &Provider, config: &Config) -> String {
         Origin::CommandLine => "--upstream".to_owned(),
         Origin::Configuration | Origin::Demo => "the configuration".to_owned(),
     };
-    let names = if provider.default || config.providers.len() == 1 {
-        "*".to_owned()
-    } else {
-        format!("{}/*", provider.name)
-    };
+    let names =
+        if provider.default || config.providers.len() == 1 { "*".to_owned() } else { format!("{}/*", provider.name) };
     format!("models {names}: {} at {url}, from {from}", provider.name)
 }
 
@@ -65,11 +57,7 @@ fn curl(config: &Config, url: &str) -> String {
         (None, Some(provider)) if provider.origin == Origin::Demo => "demo",
         _ => "MODEL",
     };
-    let key = if config.keys.is_empty() {
-        ""
-    } else {
-        " -H 'authorization: Bearer KEY'"
-    };
+    let key = if config.keys.is_empty() { "" } else { " -H 'authorization: Bearer KEY'" };
     format!(
         "try: curl -N {url}/v1/chat/completions -H 'content-type: application/json'{key} \
          -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"

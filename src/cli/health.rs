@@ -18,16 +18,10 @@ pub(super) fn check(sources: &Sources) -> Result<(), String> {
         return Ok(());
     }
     socket.set_read_timeout(Some(TIMEOUT)).map_err(fail)?;
-    socket
-        .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-        .map_err(fail)?;
+    socket.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").map_err(fail)?;
     let mut status = [0; 12];
     socket.read_exact(&mut status).map_err(fail)?;
-    if &status == b"HTTP/1.1 200" {
-        Ok(())
-    } else {
-        Err(format!("{address} does not answer 200"))
-    }
+    if &status == b"HTTP/1.1 200" { Ok(()) } else { Err(format!("{address} does not answer 200")) }
 }
 
 /// The address under which this machine reaches a server that listens on `listen`.

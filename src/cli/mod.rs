@@ -77,9 +77,7 @@ fn parse_url(text: &str) -> Result<BaseUrl, String> {
 
 impl SourceArgs {
     fn into_sources(self) -> Sources {
-        let named = std::env::var_os("SLUICEGATE_CONFIG")
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from);
+        let named = std::env::var_os("SLUICEGATE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         Sources {
             file: self.config.or(named),
             listen: self.listen,

@@ -44,13 +44,8 @@ pub(super) fn serve(sources: Sources) -> Result<(), String> {
 /// Runs only the demo upstream.
 pub(super) fn demo(listen: SocketAddr) -> Result<(), String> {
     let listener = bind(listen)?;
-    say(&format!(
-        "demo upstream on http://{}/v1",
-        listener.local_addr().map_err(|error| error.to_string())?
-    ));
-    runtime()?
-        .block_on(run_demo(listener))
-        .map_err(|error| error.to_string())
+    say(&format!("demo upstream on http://{}/v1", listener.local_addr().map_err(|error| error.to_string())?));
+    runtime()?.block_on(run_demo(listener)).map_err(|error| error.to_string())
 }
 
 fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
@@ -58,18 +53,11 @@ fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
 }
 
 fn runtime() -> Result<Runtime, String> {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start a runtime: {error}"))
+    Builder::new_current_thread().enable_all().build().map_err(|error| format!("cannot start a runtime: {error}"))
 }
 
 fn count(workers: usize) -> usize {
-    if workers > 0 {
-        workers
-    } else {
-        thread::available_parallelism().map_or(1, usize::from)
-    }
+    if workers > 0 { workers } else { thread::available_parallelism().map_or(1, usize::from) }
 }
 
 /// Starts the workers. What comes out says how the last of them ended, or the first that failed.
@@ -87,9 +75,7 @@ fn start_workers(
         let listener = listener.try_clone().map_err(|error| error.to_string())?;
         let work = move || {
             let result = runtime().and_then(|runtime| {
-                runtime
-                    .block_on(app.run(listener, shutdown))
-                    .map_err(|error| format!("worker {number}: {error}"))
+                runtime.block_on(app.run(listener, shutdown)).map_err(|error| format!("worker {number}: {error}"))
             });
             let is_last = running.fetch_sub(1, Ordering::AcqRel) == 1;
             if (is_last || result.is_err())
@@ -99,10 +85,7 @@ fn start_workers(
                 let _ = ended.send(result);
             }
         };
-        thread::Builder::new()
-            .name(format!("worker-{number}"))
-            .spawn(work)
-            .map_err(|error| error.to_string())?;
+        thread::Builder::new().name(format!("worker-{number}")).spawn(work).map_err(|error| error.to_string())?;
     }
     Ok(end)
 }
@@ -129,10 +112,7 @@ async fn supervise(
         () = reload::reload(&sources, &demo, hung_up, &config) => {}
     }
     let drain_timeout = config.borrow().server.drain_timeout;
-    tracing::info!(
-        "shutting down; running streams have {}",
-        humantime::format_duration(drain_timeout)
-    );
+    tracing::info!("shutting down; running streams have {}", humantime::format_duration(drain_timeout));
     shutdown.draining.cancel();
     let deadline = async {
         tokio::time::sleep(drain_timeout).await;
@@ -178,10 +158,7 @@ fn start_demo() -> Result<SocketAddr, String> {
             tracing::error!(%error, "the demo upstream has ended");
         }
     };
-    thread::Builder::new()
-        .name("demo-upstream".to_owned())
-        .spawn(serve)
-        .map_err(|error| error.to_string())?;
+    thread::Builder::new().name("demo-upstream".to_owned()).spawn(serve).map_err(|error| error.to_string())?;
     Ok(address)
 }
 

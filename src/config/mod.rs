@@ -121,10 +121,7 @@ impl Config {
     fn find_providers(&mut self, sources: &Sources) {
         if let Some(url) = &sources.upstream {
             let upstream = Provider::compatible("upstream", url.clone(), Origin::CommandLine);
-            self.providers.push(Provider {
-                default: true,
-                ..upstream
-            });
+            self.providers.push(Provider { default: true, ..upstream });
         }
         if self.providers.is_empty() {
             self.providers = Provider::discover(&sources.environment);
@@ -135,9 +132,7 @@ impl Config {
         let mut names = BTreeSet::new();
         for (index, provider) in self.providers.iter_mut().enumerate() {
             let at = |key, message: String| ConfigError::at(format_args!("provider[{index}].{key}"), message);
-            provider
-                .complete(environment)
-                .map_err(|(key, message)| at(key, message))?;
+            provider.complete(environment).map_err(|(key, message)| at(key, message))?;
             if !names.insert(provider.name.clone()) {
                 return Err(at("name", format!("\"{}\" is taken", provider.name)));
             }
@@ -161,11 +156,7 @@ impl Config {
             if model.targets.is_empty() {
                 return Err(at("targets", "needs at least one \"provider/model\"".to_owned()));
             }
-            if let Some(target) = model
-                .targets
-                .iter()
-                .find(|target| !providers.contains(&target.provider))
-            {
+            if let Some(target) = model.targets.iter().find(|target| !providers.contains(&target.provider)) {
                 return Err(at("targets", format!("there is no provider \"{}\"", target.provider)));
             }
         }
@@ -174,8 +165,7 @@ impl Config {
 
     fn check_keys(&self) -> Result<(), ConfigError> {
         for (index, key) in self.keys.iter().enumerate() {
-            key.digest()
-                .map_err(|message| ConfigError::at(format_args!("key[{index}]"), message))?;
+            key.digest().map_err(|message| ConfigError::at(format_args!("key[{index}]"), message))?;
         }
         let listen = self.server.listen;
         if self.keys.is_empty() && !listen.ip().is_loopback() && !self.server.allow_public_without_keys {
@@ -188,10 +178,7 @@ impl Config {
             ));
         }
         if self.server.max_connections == 0 || self.server.max_headers == 0 {
-            return Err(ConfigError::at(
-                "server",
-                "max_connections and max_headers must be at least 1",
-            ));
+            return Err(ConfigError::at("server", "max_connections and max_headers must be at least 1"));
         }
         Ok(())
     }
@@ -207,11 +194,7 @@ fn read_file(path: &PathBuf) -> Result<Table, ConfigError> {
     text.parse().map_err(|error: toml::de::Error| {
         // Not the error's own Display: it quotes the line, and the line may hold a secret.
         let before = error.span().map_or(0, |span| span.start);
-        let line = text.as_bytes()[..before.min(text.len())]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = text.as_bytes()[..before.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
         ConfigError::at(format_args!("{}:{line}", path.display()), error.message())
     })
 }
@@ -230,10 +213,7 @@ fn merge(table: &mut Table, over: Table) {
 
 /// Sets the value at `path` (`SERVER__LISTEN`), read as TOML if it is TOML and as text if not.
 fn set(table: &mut Table, path: &str, value: &str) -> Result<(), &'static str> {
-    let parsed = format!("value = {value}")
-        .parse()
-        .ok()
-        .and_then(|mut table: Table| table.remove("value"));
+    let parsed = format!("value = {value}").parse().ok().and_then(|mut table: Table| table.remove("value"));
     let mut value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
     let keys: Vec<_> = path.split("__").map(str::to_ascii_lowercase).collect();
     if keys.iter().any(String::is_empty) {
@@ -255,16 +235,8 @@ mod tests {
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
         let path = std::env::temp_dir().join(format!("sluicegate-config-{:?}.toml", std::thread::current().id()));
         std::fs::write(&path, file).unwrap();
-        let environment = environment
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        let loaded = Sources {
-            file: Some(path.clone()),
-            environment,
-            ..Sources::default()
-        }
-        .load();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let loaded = Sources { file: Some(path.clone()), environment, ..Sources::default() }.load();
         std::fs::remove_file(&path).unwrap();
         loaded.map_err(|error| error.to_string())
     }
@@ -272,14 +244,9 @@ mod tests {
     #[test]
     fn a_file_overrides_defaults_and_the_environment_overrides_the_file() {
         let file = "[server]\nlisten = \"127.0.0.1:1\"\nmax_connections = 5";
-        let config = load(
-            file,
-            &[
-                ("SLUICEGATE__SERVER__LISTEN", "127.0.0.1:2"),
-                ("SLUICEGATE__STREAM__KEEP_ALIVE", "off"),
-            ],
-        )
-        .unwrap();
+        let config =
+            load(file, &[("SLUICEGATE__SERVER__LISTEN", "127.0.0.1:2"), ("SLUICEGATE__STREAM__KEEP_ALIVE", "off")])
+                .unwrap();
         assert_eq!(config.server.listen.port(), 2);
         assert_eq!(config.server.max_connections, 5);
         assert_eq!(config.stream.keep_alive, None);
@@ -299,10 +266,7 @@ mod tests {
             ("[stream]\nidle = \"5s\"", "stream.idle"),
             ("[server]\nlisten = \"nowhere\"", "server.listen"),
             ("[[provider]]\nname = \"a\"\nkind = \"b\"", "provider[0].kind"),
-            (
-                "[[provider]]\nname = \"a\"\nkind = \"compatible\"",
-                "provider[0].base_url",
-            ),
+            ("[[provider]]\nname = \"a\"\nkind = \"compatible\"", "provider[0].base_url"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
             ("[[key]]\nname = \"k\"", "key[0]"),
             ("nonsense", "toml:1"),

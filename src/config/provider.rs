@@ -54,11 +54,7 @@ impl Provider {
     /// A provider that needs nothing but a URL.
     pub fn compatible(name: &str, base_url: BaseUrl, origin: Origin) -> Self {
         let kind = provider::find("compatible").expect("provider::ALL lists it");
-        Self {
-            base_url: Some(base_url),
-            origin,
-            ..Self::known(name, kind)
-        }
+        Self { base_url: Some(base_url), origin, ..Self::known(name, kind) }
     }
 
     fn known(name: &str, kind: &'static provider::Provider) -> Self {
@@ -94,10 +90,8 @@ impl Provider {
             return Err(("name", "must be neither empty nor contain \"/\"".to_owned()));
         }
         if self.base_url.is_none() {
-            let url = self
-                .kind
-                .base_url
-                .ok_or(("base_url", format!("is required for kind = \"{}\"", self.kind.kind)))?;
+            let url =
+                self.kind.base_url.ok_or(("base_url", format!("is required for kind = \"{}\"", self.kind.kind)))?;
             self.base_url = Some(BaseUrl(url.to_owned()));
         }
         // A key found by itself goes only to the URL it belongs to.
@@ -187,10 +181,9 @@ impl TryFrom<String> for Target {
 
     fn try_from(text: String) -> Result<Self, String> {
         match text.split_once('/') {
-            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => Ok(Self {
-                provider: provider.to_owned(),
-                model: model.to_owned(),
-            }),
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
+                Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
+            }
             _ => Err(format!("\"{text}\" is no target; write \"provider/model\"")),
         }
     }

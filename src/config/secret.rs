@@ -43,9 +43,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         // The text may be the secret itself: whatever goes wrong, no message may repeat it.
         let text = toml::Value::deserialize(from)?;
-        let text = text
-            .as_str()
-            .ok_or_else(|| serde::de::Error::custom("must be a string"))?;
+        let text = text.as_str().ok_or_else(|| serde::de::Error::custom("must be a string"))?;
         let value = expand(text).map_err(serde::de::Error::custom)?;
         if value.is_empty() {
             return Err(serde::de::Error::custom("must not be empty"));
@@ -93,10 +91,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_resolved_is_named() {
-        assert_eq!(
-            expand("key-${NO_SUCH_VARIABLE}").unwrap_err(),
-            "environment variable NO_SUCH_VARIABLE is not set"
-        );
+        assert_eq!(expand("key-${NO_SUCH_VARIABLE}").unwrap_err(), "environment variable NO_SUCH_VARIABLE is not set");
         assert!(expand("${file:/no/such/file}").unwrap_err().contains("/no/such/file"));
         assert!(expand("${open").is_err());
     }

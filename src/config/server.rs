@@ -85,10 +85,7 @@ impl OriginPattern {
         if let Some(host) = self.0.strip_suffix(":*") {
             let port = origin.strip_prefix(host);
             return port.is_some_and(|port| {
-                port.is_empty()
-                    || port
-                        .strip_prefix(':')
-                        .is_some_and(|digits| digits.parse::<u16>().is_ok())
+                port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok())
             });
         }
         self.is_any() || self.0 == origin
@@ -108,9 +105,7 @@ impl TryFrom<String> for OriginPattern {
         if text == "*" || (!host.is_empty() && !host.contains('/')) {
             Ok(Self(text))
         } else {
-            Err(format!(
-                "\"{text}\" is no origin; write scheme, host and port without a path, or \"*\""
-            ))
+            Err(format!("\"{text}\" is no origin; write scheme, host and port without a path, or \"*\""))
         }
     }
 }

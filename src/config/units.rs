@@ -12,9 +12,7 @@ const OFF: &str = "off";
 fn parse_duration<E: serde::de::Error>(text: &str) -> Result<Duration, E> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(E::custom(format!(
-            "\"{text}\" is no duration; write for example \"500ms\", \"30s\" or \"5m\""
-        ))),
+        _ => Err(E::custom(format!("\"{text}\" is no duration; write for example \"500ms\", \"30s\" or \"5m\""))),
     }
 }
 
@@ -37,11 +35,7 @@ pub(super) mod optional_duration {
 
     pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
         let text = String::deserialize(from)?;
-        if text == OFF {
-            Ok(None)
-        } else {
-            parse_duration(&text).map(Some)
-        }
+        if text == OFF { Ok(None) } else { parse_duration(&text).map(Some) }
     }
 
     pub(in crate::config) fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
@@ -75,19 +69,14 @@ pub(super) mod bytes {
     }
 
     fn parse(text: &str) -> Option<usize> {
-        let (number, unit) = UNITS
-            .iter()
-            .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
+        let (number, unit) = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
         let number: u64 = number.trim().parse().ok()?;
         usize::try_from(number.checked_mul(*unit)?).ok()
     }
 
     pub(in crate::config) fn serialize<S: Serializer>(value: &usize, to: S) -> Result<S::Ok, S::Error> {
         let value = *value as u64;
-        let (unit, size) = UNITS
-            .iter()
-            .find(|(_, size)| value.is_multiple_of(*size))
-            .unwrap_or(&UNITS[3]);
+        let (unit, size) = UNITS.iter().find(|(_, size)| value.is_multiple_of(*size)).unwrap_or(&UNITS[3]);
         to.collect_str(&format_args!("{}{unit}", value / size))
     }
 }

@@ -54,11 +54,7 @@ pub(super) fn about_tool_result(result: &str, message: &str) -> String {
 
 /// English speakers may ask for a poem or for code.
 fn special_wish(message: &str, language: Language) -> Option<&'static str> {
-    let words: Vec<String> = message
-        .split(|c: char| !c.is_alphanumeric())
-        .take(400)
-        .map(str::to_lowercase)
-        .collect();
+    let words: Vec<String> = message.split(|c: char| !c.is_alphanumeric()).take(400).map(str::to_lowercase).collect();
     let mentions = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     match language {
         Language::English if mentions(&["poem", "poetry", "verse", "rhyme", "haiku", "song"]) => Some(texts::POEM),
@@ -71,11 +67,7 @@ fn opening(message: &str, voice: &Voice, dice: &mut Dice) -> String {
     let words = quote(message, QUOTE_CHARACTERS);
     // Rolled in any case, so that the passage does not depend on whether there was something to quote.
     let line = dice.pick(voice.openings);
-    if words.is_empty() {
-        String::new()
-    } else {
-        line.replace("{quote}", &words)
-    }
+    if words.is_empty() { String::new() } else { line.replace("{quote}", &words) }
 }
 
 /// The beginning of `text` on one line, cut at a word where there are words.
@@ -115,10 +107,8 @@ mod tests {
     #[test]
     fn the_same_message_gets_the_same_answer_and_others_get_others() {
         assert_eq!(ask("hello"), ask("hello"));
-        let endings: Vec<String> = (0..20)
-            .map(|n| ask(&format!("the number is {n}")))
-            .map(|a| a[a.len() - 30..].to_owned())
-            .collect();
+        let endings: Vec<String> =
+            (0..20).map(|n| ask(&format!("the number is {n}"))).map(|a| a[a.len() - 30..].to_owned()).collect();
         assert!(endings.iter().any(|ending| *ending != endings[0]));
     }
 

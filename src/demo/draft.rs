@@ -26,12 +26,7 @@ const TOKENS_BEFORE_HANG: usize = 10;
 
 /// Decides the reply to `ask`.
 pub(super) fn write(ask: &Ask) -> Script {
-    let mut draft = Draft {
-        beats: Vec::new(),
-        pause: FIRST_TOKEN,
-        gap: TALKING,
-        dice: ask.dice,
-    };
+    let mut draft = Draft { beats: Vec::new(), pause: FIRST_TOKEN, gap: TALKING, dice: ask.dice };
     match ask.model.behaviour {
         Behaviour::Races => draft.race(ask),
         Behaviour::Thinks => {
@@ -45,10 +40,7 @@ pub(super) fn write(ask: &Ask) -> Script {
         Behaviour::Talks | Behaviour::Refuses => draft.answer(ask),
     }
     draft.limit(ask.limit);
-    Script {
-        usage: Usage::for_beats(ask.prompt_tokens, &draft.beats),
-        beats: draft.beats,
-    }
+    Script { usage: Usage::for_beats(ask.prompt_tokens, &draft.beats), beats: draft.beats }
 }
 
 /// A script in the making.
@@ -63,18 +55,12 @@ struct Draft {
 impl Draft {
     fn add(&mut self, step: Step) {
         let gap = Duration::from_micros(self.dice.between(self.gap.0, self.gap.1));
-        self.beats.push(Beat {
-            after: std::mem::take(&mut self.pause) + gap,
-            step,
-        });
+        self.beats.push(Beat { after: std::mem::take(&mut self.pause) + gap, step });
     }
 
     /// Follows the last token at once.
     fn finish(&mut self, finish: Finish) {
-        self.beats.push(Beat {
-            after: Duration::ZERO,
-            step: Step::Finish(finish),
-        });
+        self.beats.push(Beat { after: Duration::ZERO, step: Step::Finish(finish) });
     }
 
     fn say(&mut self, text: &str) {
@@ -113,16 +99,9 @@ impl Draft {
             return self.answer(ask);
         }
         for (index, ToolCall { id, name, arguments }) in ask.tool_calls.iter().enumerate() {
-            self.add(Step::Call {
-                index,
-                id: id.clone(),
-                name: name.clone(),
-            });
+            self.add(Step::Call { index, id: id.clone(), name: name.clone() });
             for piece in tokens::pieces(arguments) {
-                self.add(Step::Arguments {
-                    index,
-                    fragment: piece.to_owned(),
-                });
+                self.add(Step::Arguments { index, fragment: piece.to_owned() });
             }
         }
         self.finish(Finish::ToolCalls);
@@ -141,10 +120,7 @@ impl Draft {
     fn fall_silent(&mut self, ask: &Ask) {
         self.answer(ask);
         self.beats.truncate(TOKENS_BEFORE_HANG);
-        self.beats.push(Beat {
-            after: Duration::ZERO,
-            step: Step::Hang,
-        });
+        self.beats.push(Beat { after: Duration::ZERO, step: Step::Hang });
     }
 
     /// Cuts the script at what the client is willing to pay for. Thoughts count, as they do with real models.
@@ -199,11 +175,7 @@ mod tests {
         let thoughts = usage.completion_tokens_details.reasoning_tokens;
         assert!((8.0..8.1).contains(&beats[0].after.as_secs_f64()));
         assert!((3.6..4.4).contains(&duration(&beats[1..thoughts])));
-        assert!(
-            beats[..thoughts]
-                .iter()
-                .all(|beat| matches!(beat.step, Step::Reasoning(_)))
-        );
+        assert!(beats[..thoughts].iter().all(|beat| matches!(beat.step, Step::Reasoning(_))));
         assert!(usage.completion_tokens > thoughts);
     }
 
@@ -221,17 +193,12 @@ mod tests {
     fn the_model_with_tools_calls_one_and_then_speaks_of_its_result() {
         let beats = script("demo-tools", json!({})).beats;
         assert!(matches!(beats[0].step, Step::Call { index: 0, .. }));
-        assert_eq!(
-            beats.last().map(|beat| &beat.step),
-            Some(&Step::Finish(Finish::ToolCalls))
-        );
+        assert_eq!(beats.last().map(|beat| &beat.step), Some(&Step::Finish(Finish::ToolCalls)));
 
         let history =
             json!({"messages": [{"role": "user", "content": "rain?"}, {"role": "tool", "content": "it rains"}]});
         let beats = script("demo-tools", history).beats;
-        let texts = beats
-            .iter()
-            .map(|beat| if let Step::Text(text) = &beat.step { text } else { "" });
+        let texts = beats.iter().map(|beat| if let Step::Text(text) = &beat.step { text } else { "" });
         let said: String = texts.collect();
         assert!(said.contains("it rains") && said.contains("rain?"));
     }
@@ -250,10 +217,7 @@ mod tests {
     fn a_limit_that_is_not_reached_changes_nothing() {
         let whole = script("demo", json!({}));
         let exact = script("demo", json!({"max_tokens": whole.usage.completion_tokens}));
-        assert_eq!(
-            exact.beats.last().map(|beat| &beat.step),
-            Some(&Step::Finish(Finish::Stop))
-        );
+        assert_eq!(exact.beats.last().map(|beat| &beat.step), Some(&Step::Finish(Finish::Stop)));
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(super) fn embed(body: &[u8]) -> Result<Response, ApiError> {
     let as_base64 = request["encoding_format"] == "base64";
     let entry = |(index, text): (usize, &String)| {
         let vector = vector(text, dimensions);
-        let embedding = if as_base64 {
-            json!(base64(&vector))
-        } else {
-            json!(vector)
-        };
+        let embedding = if as_base64 { json!(base64(&vector)) } else { json!(vector) };
         json!({"object": "embedding", "index": index, "embedding": embedding})
     };
     let data: Vec<Value> = inputs.iter().enumerate().map(entry).collect();
@@ -51,9 +47,7 @@ pub(super) fn embed(body: &[u8]) -> Result<Response, ApiError> {
 /// texts that share words are closer to each other than texts that do not: enough to see a search work.
 fn vector(text: &str, dimensions: u64) -> Vec<f32> {
     let text = text.to_lowercase();
-    let words = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let mut sum: Vec<f32> = direction(&text, dimensions).map(|component| component * 0.1).collect();
     for word in words {
         for (total, component) in sum.iter_mut().zip(direction(word, dimensions)) {
@@ -82,11 +76,7 @@ fn base64(vector: &[f32]) -> String {
         let bits = (0..3).fold(0_u32, |bits, i| bits << 8 | u32::from(*group.get(i).unwrap_or(&0)));
         for digit in 0..4 {
             let value = (bits >> (18 - 6 * digit) & 63) as usize;
-            text.push(if digit <= group.len() {
-                char::from(DIGITS[value])
-            } else {
-                '='
-            });
+            text.push(if digit <= group.len() { char::from(DIGITS[value]) } else { '=' });
         }
     }
     text

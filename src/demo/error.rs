@@ -42,28 +42,19 @@ impl ApiError {
 
     /// A parameter of the request is missing or wrong.
     pub(super) fn parameter(param: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            param: Some(param),
-            code: Some(code),
-            ..Self::invalid(message)
-        }
+        Self { param: Some(param), code: Some(code), ..Self::invalid(message) }
     }
 
     pub(super) fn unknown_model(id: &str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
             code: Some("model_not_found"),
-            ..Self::invalid(format!(
-                "The model `{id}` does not exist or you do not have access to it."
-            ))
+            ..Self::invalid(format!("The model `{id}` does not exist or you do not have access to it."))
         }
     }
 
     pub(super) fn unknown_url(method: &str, path: &str) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            ..Self::invalid(format!("Invalid URL ({method} {path})"))
-        }
+        Self { status: StatusCode::NOT_FOUND, ..Self::invalid(format!("Invalid URL ({method} {path})")) }
     }
 
     pub(super) fn rate_limited() -> Self {
@@ -80,10 +71,7 @@ impl ApiError {
 /// A body that is too large or broke off.
 impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
-        Self {
-            status: rejection.status(),
-            ..Self::invalid(rejection.body_text())
-        }
+        Self { status: rejection.status(), ..Self::invalid(rejection.body_text()) }
     }
 }
 
@@ -117,9 +105,7 @@ mod tests {
 
     #[test]
     fn a_plain_error_carries_all_four_fields() {
-        let json = to_json(&Envelope {
-            error: &ApiError::invalid("no"),
-        });
+        let json = to_json(&Envelope { error: &ApiError::invalid("no") });
         let expected = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
         assert_eq!(String::from_utf8_lossy(&json), expected);
     }

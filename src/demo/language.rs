@@ -22,58 +22,26 @@ use Language::{
 };
 
 impl Language {
-    pub(super) const ALL: [Self; 12] = [
-        English, German, French, Spanish, Italian, Portuguese, Greek, Russian, Arabic, Japanese, Chinese, Korean,
-    ];
+    pub(super) const ALL: [Self; 12] =
+        [English, German, French, Spanish, Italian, Portuguese, Greek, Russian, Arabic, Japanese, Chinese, Korean];
 
     /// The language a message is to be answered in.
     pub(super) fn of(message: &str) -> Self {
         // The beginning is enough to tell, and a pasted book must not cost a scan.
         let message: String = message.chars().take(2_000).collect::<String>().to_lowercase();
-        asked_for(&message)
-            .or_else(|| by_script(&message))
-            .unwrap_or_else(|| by_words(&message))
+        asked_for(&message).or_else(|| by_script(&message)).unwrap_or_else(|| by_words(&message))
     }
 }
 
 /// "Answer in German", "auf Deutsch bitte": the wish counts for more than the language it is uttered in.
 fn asked_for(message: &str) -> Option<Language> {
     const WISHES: [(&[&str], Language); 12] = [
-        (
-            &[
-                "in english",
-                "auf englisch",
-                "en anglais",
-                "en inglés",
-                "in inglese",
-                "英語で",
-                "用英语",
-            ],
-            English,
-        ),
-        (
-            &["in german", "auf deutsch", "en allemand", "en alemán", "in tedesco"],
-            German,
-        ),
-        (
-            &[
-                "in french",
-                "auf französisch",
-                "en français",
-                "en francés",
-                "in francese",
-            ],
-            French,
-        ),
-        (
-            &["in spanish", "auf spanisch", "en espagnol", "en español", "in spagnolo"],
-            Spanish,
-        ),
+        (&["in english", "auf englisch", "en anglais", "en inglés", "in inglese", "英語で", "用英语"], English),
+        (&["in german", "auf deutsch", "en allemand", "en alemán", "in tedesco"], German),
+        (&["in french", "auf französisch", "en français", "en francés", "in francese"], French),
+        (&["in spanish", "auf spanisch", "en espagnol", "en español", "in spagnolo"], Spanish),
         (&["in italian", "auf italienisch", "en italien", "in italiano"], Italian),
-        (
-            &["in portuguese", "auf portugiesisch", "en portugais", "em português"],
-            Portuguese,
-        ),
+        (&["in portuguese", "auf portugiesisch", "en portugais", "em português"], Portuguese),
         (&["in greek", "auf griechisch", "en grec", "στα ελληνικά"], Greek),
         (&["in russian", "auf russisch", "en russe", "по-русски"], Russian),
         (&["in arabic", "auf arabisch", "en arabe", "بالعربية"], Arabic),
@@ -83,12 +51,8 @@ fn asked_for(message: &str) -> Option<Language> {
     ];
     // The last wish wins: "not in English, in German".
     let last = |phrases: &[&str]| phrases.iter().filter_map(|phrase| message.rfind(phrase)).max();
-    let wishes = WISHES
-        .iter()
-        .filter_map(|(phrases, language)| Some((last(phrases)?, *language)));
-    wishes
-        .max_by_key(|(position, _)| *position)
-        .map(|(_, language)| language)
+    let wishes = WISHES.iter().filter_map(|(phrases, language)| Some((last(phrases)?, *language)));
+    wishes.max_by_key(|(position, _)| *position).map(|(_, language)| language)
 }
 
 /// A script that belongs to one language settles the question, if it makes up a good part of the letters.
@@ -102,10 +66,7 @@ fn by_script(message: &str) -> Option<Language> {
         (if kana > 0 { kana + han } else { 0 }, Japanese),
         (if kana > 0 { 0 } else { han }, Chinese),
         (share(|c| matches!(c, '\u{ac00}'..='\u{d7af}')), Korean),
-        (
-            share(|c| matches!(c, '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}')),
-            Greek,
-        ),
+        (share(|c| matches!(c, '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}')), Greek),
         (share(|c| matches!(c, '\u{400}'..='\u{4ff}')), Russian),
         (share(|c| matches!(c, '\u{600}'..='\u{6ff}')), Arabic),
     ];
@@ -206,9 +167,6 @@ mod tests {
 
     #[test]
     fn a_foreign_word_in_an_english_sentence_changes_nothing() {
-        assert_eq!(
-            Language::of("What is the meaning of the Greek letter π in this formula?"),
-            English
-        );
+        assert_eq!(Language::of("What is the meaning of the Greek letter π in this formula?"), English);
     }
 }

@@ -13,10 +13,7 @@ use super::{
 /// Answers a completion request. Thoughts and tool calls have no place in this format and are left out.
 pub(super) async fn completions(body: &[u8]) -> Result<Response, ApiError> {
     let ask = Ask::legacy(body)?;
-    let wording = Legacy {
-        stamp: Stamp::new("cmpl", &ask),
-        include_usage: ask.include_usage,
-    };
+    let wording = Legacy { stamp: Stamp::new("cmpl", &ask), include_usage: ask.include_usage };
     Ok(reply::reply(&ask, wording).await)
 }
 
@@ -47,23 +44,11 @@ struct Choice<'a> {
 impl Legacy {
     fn completion(&self, choices: &[Choice<'_>], usage: Option<Billing<'_>>) -> Vec<u8> {
         let Stamp { id, created, model } = &self.stamp;
-        to_json(&Completion {
-            id,
-            object: "text_completion",
-            created: *created,
-            model,
-            choices,
-            usage,
-        })
+        to_json(&Completion { id, object: "text_completion", created: *created, model, choices, usage })
     }
 
     fn chunk(&self, text: &str, finish_reason: Option<Finish>) -> Vec<u8> {
-        let choice = Choice {
-            text,
-            index: 0,
-            logprobs: None,
-            finish_reason,
-        };
+        let choice = Choice { text, index: 0, logprobs: None, finish_reason };
         self.completion(&[choice], self.include_usage.then_some(Billing::Later))
     }
 }
@@ -82,17 +67,11 @@ impl Wording for Legacy {
     }
 
     fn usage(&self, usage: &Usage) -> Option<Vec<u8>> {
-        self.include_usage
-            .then(|| self.completion(&[], Some(Billing::Now(usage))))
+        self.include_usage.then(|| self.completion(&[], Some(Billing::Now(usage))))
     }
 
     fn whole(&self, reply: &Reply, usage: &Usage) -> Vec<u8> {
-        let choice = Choice {
-            text: &reply.text,
-            index: 0,
-            logprobs: None,
-            finish_reason: Some(reply.finish),
-        };
+        let choice = Choice { text: &reply.text, index: 0, logprobs: None, finish_reason: Some(reply.finish) };
         self.completion(&[choice], Some(Billing::Now(usage)))
     }
 }
@@ -115,11 +94,7 @@ mod tests {
         let json: Value =
             serde_json::from_str(&answer(json!({"model": "demo-tools", "prompt": "hello"})).await).expect("JSON");
         assert_eq!(json["object"], "text_completion");
-        assert!(
-            json["choices"][0]["text"]
-                .as_str()
-                .is_some_and(|text| text.contains("hello"))
-        );
+        assert!(json["choices"][0]["text"].as_str().is_some_and(|text| text.contains("hello")));
         assert_eq!(json["choices"][0]["finish_reason"], "stop");
     }
 

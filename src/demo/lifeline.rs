@@ -24,10 +24,7 @@ pub(super) struct Tied<L> {
 
 impl<L> Tied<L> {
     pub(super) fn new(listener: L) -> Self {
-        Self {
-            listener,
-            line: watch::Sender::new(()),
-        }
+        Self { listener, line: watch::Sender::new(()) }
     }
 }
 
@@ -40,13 +37,7 @@ impl<L: Listener> Listener for Tied<L> {
         let mut line = self.line.subscribe();
         // Nothing is ever sent: the only news is that the sender was dropped.
         let listener_gone = Box::pin(async move { while line.changed().await.is_ok() {} });
-        (
-            TiedSocket {
-                socket,
-                listener_gone: Some(listener_gone),
-            },
-            peer,
-        )
+        (TiedSocket { socket, listener_gone: Some(listener_gone) }, peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {

@@ -70,11 +70,7 @@ impl Stamp {
 /// The reply to `ask`, in the form it asks for.
 pub(super) async fn reply(ask: &Ask, wording: impl Wording) -> Response {
     let script = draft::write(ask);
-    if ask.stream {
-        streamed(script, wording)
-    } else {
-        collected(script, wording).await
-    }
+    if ask.stream { streamed(script, wording) } else { collected(script, wording).await }
 }
 
 fn streamed(script: Script, wording: impl Wording) -> Response {
@@ -113,33 +109,21 @@ fn streamed(script: Script, wording: impl Wording) -> Response {
         yield Ok(event(b"[DONE]"));
     }));
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream; charset=utf-8"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
 async fn collected(script: Script, wording: impl Wording) -> Response {
     let mut clock = Metronome::start();
-    let mut reply = Reply {
-        reasoning: String::new(),
-        text: String::new(),
-        calls: Vec::new(),
-        finish: Finish::Stop,
-    };
+    let mut reply = Reply { reasoning: String::new(), text: String::new(), calls: Vec::new(), finish: Finish::Stop };
     let mut cut = false;
     for Beat { after, step } in script.beats {
         clock.wait(after).await;
         match step {
             Step::Reasoning(piece) => reply.reasoning += &piece,
             Step::Text(piece) => reply.text += &piece,
-            Step::Call { id, name, .. } => reply.calls.push(ToolCall {
-                id,
-                name,
-                arguments: String::new(),
-            }),
+            Step::Call { id, name, .. } => reply.calls.push(ToolCall { id, name, arguments: String::new() }),
             Step::Arguments { index, fragment } => reply.calls[index].arguments += &fragment,
             Step::Finish(finish) => reply.finish = finish,
             Step::Cut(_) => cut = true,
@@ -147,11 +131,7 @@ async fn collected(script: Script, wording: impl Wording) -> Response {
         }
     }
     let json = Bytes::from(wording.whole(&reply, &script.usage));
-    if cut {
-        half_of(json)
-    } else {
-        json_response(StatusCode::OK, json)
-    }
+    if cut { half_of(json) } else { json_response(StatusCode::OK, json) }
 }
 
 /// A response that promises all of `json` and loses its connection half-way.
@@ -170,10 +150,7 @@ fn half_of(json: Bytes) -> Response {
 }
 
 fn connection_lost() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::ConnectionReset,
-        "the demo model lost its connection on purpose",
-    )
+    io::Error::new(io::ErrorKind::ConnectionReset, "the demo model lost its connection on purpose")
 }
 
 /// One server-sent event.

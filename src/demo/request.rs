@@ -38,18 +38,10 @@ impl Ask {
         let message = said("user").map(text_of).unwrap_or_default();
         let tool_result = messages.last().filter(|last| last["role"] == "tool").map(text_of);
         // Four tokens a message for its role and its frame: what OpenAI's own counting recipe adds.
-        let prompt_tokens = messages
-            .iter()
-            .map(|message| tokens::count(&text_of(message)) + 4)
-            .sum();
+        let prompt_tokens = messages.iter().map(|message| tokens::count(&text_of(message)) + 4).sum();
         let ask = Self::common(model, message, body, &request)?;
         let tool_calls = tools::calls(&request, &ask.message, ask.dice);
-        Ok(Self {
-            tool_result,
-            tool_calls,
-            prompt_tokens,
-            ..ask
-        })
+        Ok(Self { tool_result, tool_calls, prompt_tokens, ..ask })
     }
 
     /// Reads a request to `/v1/completions`.
@@ -80,9 +72,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, ApiError> {
     match serde_json::from_slice(body) {
         Ok(request @ Value::Object(_)) => Ok(request),
         Ok(_) => Err(ApiError::invalid("The JSON body of your request must be an object.")),
-        Err(error) => Err(ApiError::invalid(format!(
-            "We could not parse the JSON body of your request: {error}."
-        ))),
+        Err(error) => Err(ApiError::invalid(format!("We could not parse the JSON body of your request: {error}."))),
     }
 }
 
@@ -103,19 +93,12 @@ fn messages(request: &Value) -> Result<&Vec<Value>, ApiError> {
     let refuse = |code, message| Err(ApiError::parameter("messages", code, message));
     match &request["messages"] {
         Value::Null => refuse("missing_required_parameter", "Missing required parameter: 'messages'."),
-        Value::Array(messages) if messages.is_empty() => refuse(
-            "empty_array",
-            "Invalid 'messages': expected at least one message, but got none.",
-        ),
+        Value::Array(messages) if messages.is_empty() => {
+            refuse("empty_array", "Invalid 'messages': expected at least one message, but got none.")
+        }
         Value::Array(messages) if messages.iter().all(|message| message["role"].is_string()) => Ok(messages),
-        Value::Array(_) => refuse(
-            "invalid_type",
-            "Invalid 'messages': every message is an object with a role.",
-        ),
-        _ => refuse(
-            "invalid_type",
-            "Invalid type for 'messages': expected an array of messages.",
-        ),
+        Value::Array(_) => refuse("invalid_type", "Invalid 'messages': every message is an object with a role."),
+        _ => refuse("invalid_type", "Invalid type for 'messages': expected an array of messages."),
     }
 }
 
@@ -217,19 +200,13 @@ mod tests {
         assert_eq!(status(&json!({"model": "demo", "messages": []})), 400);
         assert_eq!(status(&json!({"model": "demo", "messages": "hello"})), 400);
         assert_eq!(status(&json!({"model": "demo", "messages": ["hello"]})), 400);
-        assert_eq!(
-            status(&json!({"model": "demo", "messages": [{"role": "user"}], "max_tokens": 0})),
-            400
-        );
+        assert_eq!(status(&json!({"model": "demo", "messages": [{"role": "user"}], "max_tokens": 0})), 400);
     }
 
     #[test]
     fn unknown_models_are_a_404_and_the_refusing_one_a_429() {
         assert_eq!(status(&json!({"model": "gpt-4o", "messages": [{"role": "user"}]})), 404);
-        assert_eq!(
-            status(&json!({"model": "demo-error", "messages": [{"role": "user"}]})),
-            429
-        );
+        assert_eq!(status(&json!({"model": "demo-error", "messages": [{"role": "user"}]})), 429);
     }
 
     #[test]

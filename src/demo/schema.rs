@@ -50,12 +50,8 @@ impl Sampler<'_> {
         let Some(properties) = schema["properties"].as_object() else {
             return json!({});
         };
-        let required: Vec<&str> = schema["required"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         // A schema that requires nothing still gets one property: an empty call shows nothing.
         let first = properties.keys().next().filter(|_| required.is_empty());
         let wanted = required.into_iter().chain(first.map(String::as_str));
@@ -71,9 +67,7 @@ impl Sampler<'_> {
         if let Some(reference) = schema["$ref"].as_str() {
             return self.root.pointer(reference.strip_prefix('#')?);
         }
-        let alternatives = ["anyOf", "oneOf", "allOf"]
-            .iter()
-            .find_map(|word| schema[*word].as_array())?;
+        let alternatives = ["anyOf", "oneOf", "allOf"].iter().find_map(|word| schema[*word].as_array())?;
         alternatives.iter().find(|schema| schema["type"] != "null")
     }
 
@@ -110,11 +104,7 @@ impl Sampler<'_> {
 /// A value that the schema itself names.
 fn ready_made(schema: &Value) -> Option<&Value> {
     let first = |word: &str| schema[word].as_array().and_then(|values| values.first());
-    schema
-        .get("const")
-        .or_else(|| schema.get("default"))
-        .or_else(|| first("enum"))
-        .or_else(|| first("examples"))
+    schema.get("const").or_else(|| schema.get("default")).or_else(|| first("enum")).or_else(|| first("examples"))
 }
 
 /// The type of a schema: the first that is not null, or what its other keywords give away.
@@ -134,9 +124,7 @@ fn kind(schema: &Value) -> &str {
 /// `wish`, or the nearest number within the bounds of the schema.
 fn number(schema: &Value, wish: f64) -> f64 {
     let bound = |inclusive: &str, exclusive: &str, step: f64| {
-        schema[inclusive]
-            .as_f64()
-            .or_else(|| schema[exclusive].as_f64().map(|edge| edge + step))
+        schema[inclusive].as_f64().or_else(|| schema[exclusive].as_f64().map(|edge| edge + step))
     };
     let low = bound("minimum", "exclusiveMinimum", 1.0).unwrap_or(f64::NEG_INFINITY);
     let high = bound("maximum", "exclusiveMaximum", -1.0).unwrap_or(f64::INFINITY);

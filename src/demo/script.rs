@@ -86,10 +86,7 @@ impl Usage {
     /// What `beats` cost on top of a prompt.
     pub(super) fn for_beats(prompt_tokens: usize, beats: &[Beat]) -> Self {
         let completion_tokens = beats.iter().filter(|beat| beat.step.is_token()).count();
-        let reasoning_tokens = beats
-            .iter()
-            .filter(|beat| matches!(beat.step, Step::Reasoning(_)))
-            .count();
+        let reasoning_tokens = beats.iter().filter(|beat| matches!(beat.step, Step::Reasoning(_))).count();
         Self {
             prompt_tokens,
             completion_tokens,

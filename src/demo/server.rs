@@ -43,22 +43,10 @@ type Body = Result<Bytes, BytesRejection>;
 
 fn router() -> Router {
     Router::new()
-        .route(
-            "/v1/chat/completions",
-            post(|body: Body| async move { chat::completions(&body?).await }),
-        )
-        .route(
-            "/v1/completions",
-            post(|body: Body| async move { legacy::completions(&body?).await }),
-        )
-        .route(
-            "/v1/embeddings",
-            post(|body: Body| async move { embeddings::embed(&body?) }),
-        )
-        .route(
-            "/v1/models",
-            get(|| async { json_response(StatusCode::OK, to_json(&models::list())) }),
-        )
+        .route("/v1/chat/completions", post(|body: Body| async move { chat::completions(&body?).await }))
+        .route("/v1/completions", post(|body: Body| async move { legacy::completions(&body?).await }))
+        .route("/v1/embeddings", post(|body: Body| async move { embeddings::embed(&body?) }))
+        .route("/v1/models", get(|| async { json_response(StatusCode::OK, to_json(&models::list())) }))
         .route("/v1/models/{id}", get(model))
         .fallback(unknown_url)
         .method_not_allowed_fallback(unknown_url)
@@ -96,29 +84,16 @@ mod tests {
     }
 
     async fn send(client: &mut TcpStream, head: &str, body: &[u8]) {
-        let head = format!(
-            "{head} HTTP/1.1\r\nhost: demo\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        client
-            .write_all(&[head.as_bytes(), body].concat())
-            .await
-            .expect("the request is sent");
+        let head = format!("{head} HTTP/1.1\r\nhost: demo\r\ncontent-length: {}\r\n\r\n", body.len());
+        client.write_all(&[head.as_bytes(), body].concat()).await.expect("the request is sent");
     }
 
     /// Reads until `wanted` has been seen; panics if it never comes.
     async fn read_until(client: &mut TcpStream, wanted: &str) -> String {
         let mut seen = Vec::new();
         while !String::from_utf8_lossy(&seen).contains(wanted) {
-            let read = timeout(Duration::from_secs(5), client.read_buf(&mut seen))
-                .await
-                .expect("an answer in time");
-            assert_ne!(
-                read.expect("a healthy connection"),
-                0,
-                "{}",
-                String::from_utf8_lossy(&seen)
-            );
+            let read = timeout(Duration::from_secs(5), client.read_buf(&mut seen)).await.expect("an answer in time");
+            assert_ne!(read.expect("a healthy connection"), 0, "{}", String::from_utf8_lossy(&seen));
         }
         String::from_utf8_lossy(&seen).into_owned()
     }
@@ -126,12 +101,7 @@ mod tests {
     #[tokio::test]
     async fn unknown_urls_and_methods_get_an_error_in_openais_shape() {
         let (_server, mut client) = start().await;
-        for head in [
-            "GET /v1/nothing",
-            "GET /v1/chat/completions",
-            "DELETE /v1/models",
-            "GET /",
-        ] {
+        for head in ["GET /v1/nothing", "GET /v1/chat/completions", "DELETE /v1/models", "GET /"] {
             send(&mut client, head, b"").await;
             let answer = read_until(&mut client, "}}").await;
             assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
@@ -153,12 +123,7 @@ mod tests {
     #[tokio::test]
     async fn the_headers_arrive_before_the_first_token() {
         let (_server, mut client) = start().await;
-        send(
-            &mut client,
-            "POST /v1/chat/completions",
-            &example("demo-thinking", "hi", json!({"stream": true})),
-        )
-        .await;
+        send(&mut client, "POST /v1/chat/completions", &example("demo-thinking", "hi", json!({"stream": true}))).await;
         let head = read_until(&mut client, "\r\n\r\n").await;
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
     }
@@ -166,12 +131,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_hangs_on_purpose_ends_with_the_server() {
         let (server, mut client) = start().await;
-        send(
-            &mut client,
-            "POST /v1/chat/completions",
-            &example("demo-stall", "hi", json!({"stream": true})),
-        )
-        .await;
+        send(&mut client, "POST /v1/chat/completions", &example("demo-stall", "hi", json!({"stream": true}))).await;
         read_until(&mut client, "data: ").await;
         server.abort();
         let mut rest = Vec::new();
@@ -184,17 +144,9 @@ mod tests {
     #[tokio::test]
     async fn a_flaky_stream_breaks_off_inside_an_event() {
         let (_server, mut client) = start().await;
-        send(
-            &mut client,
-            "POST /v1/chat/completions",
-            &example("demo-flaky", "hi", json!({"stream": true})),
-        )
-        .await;
+        send(&mut client, "POST /v1/chat/completions", &example("demo-flaky", "hi", json!({"stream": true}))).await;
         let mut bytes = Vec::new();
-        timeout(Duration::from_secs(5), client.read_to_end(&mut bytes))
-            .await
-            .expect("an end in time")
-            .ok();
+        timeout(Duration::from_secs(5), client.read_to_end(&mut bytes)).await.expect("an end in time").ok();
         let stream = String::from_utf8_lossy(&bytes);
         assert!(!stream.contains("[DONE]") && !stream.ends_with("0\r\n\r\n"));
         let last = stream.rfind("data: ").map(|start| &stream[start..]).expect("events");

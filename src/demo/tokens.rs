@@ -54,11 +54,7 @@ fn visible_piece(text: &str) -> usize {
 
 /// Cuts a word into parts of about equal length, none longer than `limit` characters, and measures the first.
 fn even_part(text: &str, script: Script, limit: usize) -> usize {
-    let length = text
-        .chars()
-        .take(LOOK_AHEAD)
-        .take_while(|c| Script::of(*c) == script)
-        .count();
+    let length = text.chars().take(LOOK_AHEAD).take_while(|c| Script::of(*c) == script).count();
     let parts = length.div_ceil(limit);
     run(text, script, length.div_ceil(parts))
 }
@@ -121,11 +117,7 @@ mod tests {
 
     #[test]
     fn ideographs_come_by_one_or_two_and_other_alphabets_by_four() {
-        assert!(
-            split("流式代理从不抢跑")
-                .iter()
-                .all(|p| (1..=2).contains(&p.chars().count()))
-        );
+        assert!(split("流式代理从不抢跑").iter().all(|p| (1..=2).contains(&p.chars().count())));
         assert!(split("διαμεσολαβητής").iter().all(|p| p.chars().count() <= 4));
     }
 
@@ -141,15 +133,8 @@ mod tests {
 
     #[test]
     fn odd_texts_survive_too() {
-        for text in [
-            "",
-            " ",
-            "\u{3000}全角",
-            "👩‍👩‍👧 family",
-            "a\u{301}e\u{301}",
-            "\r\n \t x",
-            "مَرْحَبًا",
-        ] {
+        for text in ["", " ", "\u{3000}全角", "👩‍👩‍👧 family", "a\u{301}e\u{301}", "\r\n \t x", "مَرْحَبًا"]
+        {
             assert_eq!(pieces(text).collect::<String>(), text);
         }
         let megabyte = "x".repeat(1 << 20);

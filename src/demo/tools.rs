@@ -20,11 +20,7 @@ pub(super) fn calls(request: &Value, message: &str, mut dice: Dice) -> Vec<ToolC
     }
     let offered = request["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
     if offered.is_empty() {
-        return vec![call(
-            "get_weather",
-            &json!({"city": "Lisbon", "unit": "celsius"}),
-            &mut dice,
-        )];
+        return vec![call("get_weather", &json!({"city": "Lisbon", "unit": "celsius"}), &mut dice)];
     }
     let forced = request["tool_choice"]["function"]["name"].as_str();
     let functions = offered.iter().map(|tool| &tool["function"]);
@@ -32,11 +28,7 @@ pub(super) fn calls(request: &Value, message: &str, mut dice: Dice) -> Vec<ToolC
         Some(name) => function["name"] == name,
         None => function["name"].is_string(),
     });
-    let at_most = if request["parallel_tool_calls"] == false {
-        1
-    } else {
-        dice.between(1, 2)
-    };
+    let at_most = if request["parallel_tool_calls"] == false { 1 } else { dice.between(1, 2) };
     callable
         .take(usize::try_from(at_most).unwrap_or(1))
         .map(|function| {
@@ -47,11 +39,7 @@ pub(super) fn calls(request: &Value, message: &str, mut dice: Dice) -> Vec<ToolC
 }
 
 fn call(name: &str, arguments: &Value, dice: &mut Dice) -> ToolCall {
-    ToolCall {
-        id: format!("call_{:016x}", dice.roll()),
-        name: name.to_owned(),
-        arguments: arguments.to_string(),
-    }
+    ToolCall { id: format!("call_{:016x}", dice.roll()), name: name.to_owned(), arguments: arguments.to_string() }
 }
 
 #[cfg(test)]
@@ -79,10 +67,7 @@ mod tests {
     #[test]
     fn the_choice_of_the_client_is_respected() {
         let names = |request: &Value| -> Vec<String> {
-            calls(request, "hi", Dice::new(b"two"))
-                .into_iter()
-                .map(|call| call.name)
-                .collect()
+            calls(request, "hi", Dice::new(b"two")).into_iter().map(|call| call.name).collect()
         };
         let forced = json!({"type": "function", "function": {"name": "three"}});
         assert_eq!(names(&request(&[("tool_choice", forced)])), ["three"]);
@@ -92,9 +77,7 @@ mod tests {
 
     #[test]
     fn some_requests_get_one_call_and_some_get_two() {
-        let counts: Vec<usize> = (0..20_u8)
-            .map(|seed| calls(&request(&[]), "hi", Dice::new(&[seed])).len())
-            .collect();
+        let counts: Vec<usize> = (0..20_u8).map(|seed| calls(&request(&[]), "hi", Dice::new(&[seed])).len()).collect();
         assert!(counts.contains(&1) && counts.contains(&2));
         assert!(counts.iter().all(|count| (1..=2).contains(count)));
     }

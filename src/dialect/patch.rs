@@ -38,23 +38,14 @@ mod tests {
             model: &'a RawValue,
         }
         let body: Body<'_> = serde_json::from_str(text).unwrap();
-        replace_string(
-            &Bytes::from_static(text.as_bytes()),
-            span(text.as_bytes(), body.model),
-            model,
-        )
+        replace_string(&Bytes::from_static(text.as_bytes()), span(text.as_bytes(), body.model), model)
     }
 
     #[test]
     fn every_byte_beside_the_value_survives() {
-        let patched = replace_model(
-            "{ \"x\": 1.50e2,\t\"model\" : \"a/b\\u00e9\" , \"y\":{\"model\":\"z\"}}",
-            "new \"name\"",
-        );
-        assert_eq!(
-            patched,
-            "{ \"x\": 1.50e2,\t\"model\" : \"new \\\"name\\\"\" , \"y\":{\"model\":\"z\"}}"
-        );
+        let patched =
+            replace_model("{ \"x\": 1.50e2,\t\"model\" : \"a/b\\u00e9\" , \"y\":{\"model\":\"z\"}}", "new \"name\"");
+        assert_eq!(patched, "{ \"x\": 1.50e2,\t\"model\" : \"new \\\"name\\\"\" , \"y\":{\"model\":\"z\"}}");
     }
 
     #[test]

@@ -44,14 +44,7 @@ pub struct Splitter {
 impl Splitter {
     /// A splitter that accepts frames of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self {
-            partial: BytesMut::new(),
-            limit,
-            line: Line::Empty,
-            in_frame: false,
-            after_cr: false,
-            frames: 0,
-        }
+        Self { partial: BytesMut::new(), limit, line: Line::Empty, in_frame: false, after_cr: false, frames: 0 }
     }
 
     /// Takes the next chunk and returns every byte that belongs to whole frames, in order; empty if no frame ended.
@@ -107,11 +100,7 @@ impl Splitter {
         while at < chunk.len() {
             if std::mem::take(&mut self.after_cr) && chunk[at] == b'\n' {
                 // The second half of a CRLF belongs to the frame that its CR ended.
-                let behind_boundary = if at == 0 {
-                    self.partial.is_empty()
-                } else {
-                    boundary == at
-                };
+                let behind_boundary = if at == 0 { self.partial.is_empty() } else { boundary == at };
                 at += 1;
                 if behind_boundary {
                     boundary = at;
@@ -161,11 +150,7 @@ impl Splitter {
     }
 
     fn check(&self, length: usize) -> Result<(), FrameTooLarge> {
-        if length > self.limit {
-            Err(FrameTooLarge { limit: self.limit })
-        } else {
-            Ok(())
-        }
+        if length > self.limit { Err(FrameTooLarge { limit: self.limit }) } else { Ok(()) }
     }
 }
 
@@ -202,28 +187,17 @@ mod tests {
 
     #[test]
     fn every_line_end_ends_a_frame() {
-        for (frames, count) in [
-            ("data:1\r\n\r\ndata:2\r\n\r\n", 2),
-            ("data:1\r\rdata:2\r\r", 2),
-            ("data:1\n\r\n", 1),
-        ] {
+        for (frames, count) in [("data:1\r\n\r\ndata:2\r\n\r\n", 2), ("data:1\r\rdata:2\r\r", 2), ("data:1\n\r\n", 1)] {
             let mut splitter = Splitter::new(1024);
             let run = splitter.push(Bytes::from_static(frames.as_bytes())).unwrap();
-            assert_eq!(
-                (run, splitter.frames()),
-                (Bytes::from_static(frames.as_bytes()), count),
-                "{frames:?}"
-            );
+            assert_eq!((run, splitter.frames()), (Bytes::from_static(frames.as_bytes()), count), "{frames:?}");
         }
     }
 
     #[test]
     fn a_crlf_cut_in_two_is_one_line_end() {
         let mut splitter = Splitter::new(1024);
-        assert_eq!(
-            splitter.push(Bytes::from_static(b"data:1\r\n\r")).unwrap(),
-            "data:1\r\n\r"
-        );
+        assert_eq!(splitter.push(Bytes::from_static(b"data:1\r\n\r")).unwrap(), "data:1\r\n\r");
         assert!(!splitter.at_boundary(), "an LF may still follow");
         assert_eq!(splitter.push(Bytes::from_static(b"\n")).unwrap(), "\n");
         assert!(splitter.at_boundary());
@@ -240,10 +214,7 @@ mod tests {
     fn a_frame_beyond_the_limit_is_refused_however_it_arrives() {
         let mut splitter = Splitter::new(16);
         splitter.push(Bytes::from_static(b"data: 8 bytes")).unwrap();
-        assert_eq!(
-            splitter.push(Bytes::from_static(b"more than that")),
-            Err(FrameTooLarge { limit: 16 })
-        );
+        assert_eq!(splitter.push(Bytes::from_static(b"more than that")), Err(FrameTooLarge { limit: 16 }));
         let whole = Bytes::from_static(b"data: 8 bytes more than that\n\n");
         assert_eq!(Splitter::new(16).push(whole), Err(FrameTooLarge { limit: 16 }));
     }

@@ -36,10 +36,7 @@ impl<'a> Event<'a> {
         let mut event = Self::default();
         for line in lines(frame) {
             let (name, value) = match memchr(b':', line) {
-                Some(colon) => (
-                    &line[..colon],
-                    line[colon + 1..].strip_prefix(b" ").unwrap_or(&line[colon + 1..]),
-                ),
+                Some(colon) => (&line[..colon], line[colon + 1..].strip_prefix(b" ").unwrap_or(&line[colon + 1..])),
                 None => (line, &line[..0]),
             };
             match name {
@@ -102,11 +99,7 @@ fn frame_length(run: &[u8]) -> usize {
 
 /// The offset behind the line end that starts at `at`.
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    if bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n') {
-        at + 2
-    } else {
-        at + 1
-    }
+    if bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 }
 }
 
 /// The lines of `frame` without their ends.
@@ -118,11 +111,7 @@ fn lines(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
         }
         let length = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         let line = &rest[..length];
-        rest = if length < rest.len() {
-            &rest[line_end(rest, length)..]
-        } else {
-            &[]
-        };
+        rest = if length < rest.len() { &rest[line_end(rest, length)..] } else { &[] };
         Some(line)
     })
 }

@@ -51,13 +51,7 @@ pub async fn serve(
     let config = Arc::new(state.borrow().config.server.clone());
     prepare(&listener, &config)?;
     let listen: IpAddr = listener.local_addr()?.ip();
-    let shell = Shell {
-        router: routes::router(),
-        state,
-        listen,
-        peer: Peer::default(),
-        shutdown: shutdown.clone(),
-    };
+    let shell = Shell { router: routes::router(), state, listen, peer: Peer::default(), shutdown: shutdown.clone() };
     let listening = Arc::new(Listening { config, tls, shell });
     let tasks = TaskTracker::new();
     loop {
@@ -91,9 +85,7 @@ fn prepare(listener: &TcpListener, config: &Server) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(config.send_buffer_bytes)?;
     socket.set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(Duration::from_secs(15))
-            .with_interval(Duration::from_secs(5)),
+        &TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5)),
     )?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(config.tcp_user_timeout))?;
@@ -110,10 +102,7 @@ async fn accept(
         Ok((socket, _)) => Some((socket, permit)),
         Err(error) => {
             // A connection that was reset before we took it is nobody's trouble.
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-            ) {
+            if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
                 tracing::error!(%error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
@@ -135,10 +124,7 @@ async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
     let config = &listening.config;
     let peer = Peer::default();
     let io = ClientStream::new(Arc::clone(socket), peer.clone(), config.write_timeout);
-    let shell = Shell {
-        peer,
-        ..listening.shell.clone()
-    };
+    let shell = Shell { peer, ..listening.shell.clone() };
     match &listening.tls {
         None => {
             if let Ok(Ok(protocol)) = tokio::time::timeout(config.first_byte_timeout, Protocol::detect(socket)).await {

@@ -15,9 +15,7 @@ pub(super) struct Keys(HashMap<Digest, Arc<str>>);
 
 impl Keys {
     pub(super) fn new(keys: &[ClientKey]) -> Self {
-        let digests = keys
-            .iter()
-            .filter_map(|key| Some((key.digest().ok()?, key.name.as_str().into())));
+        let digests = keys.iter().filter_map(|key| Some((key.digest().ok()?, key.name.as_str().into())));
         Self(digests.collect())
     }
 
@@ -35,18 +33,10 @@ impl Keys {
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(Error::MissingKey);
         };
-        let (scheme, key) = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .ok_or(Error::MissingKey)?;
+        let (scheme, key) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Error::MissingKey)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Error::MissingKey);
         }
-        self.0
-            .get(&Digest::of(key.trim()))
-            .cloned()
-            .map(Some)
-            .ok_or(Error::InvalidKey)
+        self.0.get(&Digest::of(key.trim())).cloned().map(Some).ok_or(Error::InvalidKey)
     }
 }

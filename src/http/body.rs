@@ -13,10 +13,7 @@ use crate::error::Error;
 
 /// Whether the body is announced as JSON (`application/json`, `application/anything+json`).
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
@@ -24,24 +21,19 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 /// Reads the whole of `body`, within the size and time the configuration allows.
 pub(super) async fn read(headers: &HeaderMap, body: Body, config: &Server) -> Result<Bytes, Error> {
     let limit = config.max_body_bytes;
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Error::BodyTooLarge { limit });
     }
     match within(config.body_timeout, Limited::new(body, limit).collect()).await? {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit }),
-        Err(error) => Err(Error::InvalidRequest {
-            message: format!("The request body broke off: {error}."),
-            param: None,
-        }),
+        Err(error) => {
+            Err(Error::InvalidRequest { message: format!("The request body broke off: {error}."), param: None })
+        }
     }
 }
 
 async fn within<T>(limit: Duration, reading: impl Future<Output = T>) -> Result<T, Error> {
-    tokio::time::timeout(limit, reading)
-        .await
-        .map_err(|_| Error::BodyTimeout)
+    tokio::time::timeout(limit, reading).await.map_err(|_| Error::BodyTimeout)
 }

@@ -73,10 +73,7 @@ async fn stream(
             let headers = headers::about(&stream.headers);
             Ok(event_stream(headers, Relay::open(stream, config, guard, deadline)))
         }
-        Err(_) => Ok(event_stream(
-            http::HeaderMap::new(),
-            Relay::opening(provider, opening, config, guard, deadline),
-        )),
+        Err(_) => Ok(event_stream(http::HeaderMap::new(), Relay::opening(provider, opening, config, guard, deadline))),
     }
 }
 

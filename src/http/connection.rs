@@ -45,12 +45,7 @@ pub(super) struct ClientStream {
 
 impl ClientStream {
     pub(super) fn new(socket: Arc<TcpStream>, peer: Peer, write_timeout: Duration) -> Self {
-        Self {
-            socket,
-            peer,
-            write_timeout,
-            stalled: None,
-        }
+        Self { socket, peer, write_timeout, stalled: None }
     }
 
     /// Writes once the kernel takes something, or fails once it has taken nothing for too long.
@@ -77,10 +72,7 @@ impl ClientStream {
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.write_timeout;
-        self.stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)))
-            .as_mut()
-            .poll(cx)
+        self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx)
     }
 }
 

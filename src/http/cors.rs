@@ -38,10 +38,7 @@ impl Page {
             return Self::Own;
         };
         let text = origin.to_str().unwrap_or("null");
-        if text
-            .split_once("://")
-            .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
-        {
+        if text.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)) {
             return Self::Own;
         }
         match config.allowed_origins.iter().find(|pattern| pattern.matches(text)) {
@@ -62,10 +59,7 @@ impl Page {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let answer = response.headers_mut();
-        answer.insert(
-            ACCESS_CONTROL_ALLOW_METHODS,
-            HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
-        );
+        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE, OPTIONS"));
         if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
             answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }

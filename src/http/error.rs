@@ -20,10 +20,7 @@ impl IntoResponse for Error {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ERROR_KIND, HeaderValue::from_static(self.kind()));
         match &self {
-            Self::UpstreamStatus {
-                retry_after: Some(when),
-                ..
-            } => {
+            Self::UpstreamStatus { retry_after: Some(when), .. } => {
                 if let Ok(when) = HeaderValue::from_str(when) {
                     headers.insert(RETRY_AFTER, when);
                 }

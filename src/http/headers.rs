@@ -113,10 +113,7 @@ mod tests {
     use super::*;
 
     fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        fields
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
+        fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
     }
 
     #[test]
@@ -129,10 +126,7 @@ mod tests {
             ("connection", "x-custom"),
             ("content-type", "application/json"),
         ]);
-        let mut sent: Vec<_> = for_upstream(&client, "id-1")
-            .keys()
-            .map(|name| name.to_string())
-            .collect();
+        let mut sent: Vec<_> = for_upstream(&client, "id-1").keys().map(|name| name.to_string()).collect();
         sent.sort();
         assert_eq!(sent, ["content-type", "x-request-id"]);
     }

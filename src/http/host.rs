@@ -27,10 +27,7 @@ pub(super) fn of(request: &Request) -> Result<String, Error> {
     match host {
         Some(host) => Ok(host.as_str().to_owned()),
         None if request.version() == Version::HTTP_10 => Ok(String::new()),
-        None => Err(Error::InvalidRequest {
-            message: "Send exactly one valid Host header.".to_owned(),
-            param: None,
-        }),
+        None => Err(Error::InvalidRequest { message: "Send exactly one valid Host header.".to_owned(), param: None }),
     }
 }
 
@@ -45,12 +42,7 @@ pub(super) fn check(host: &str, listen: IpAddr, config: &Server) -> Result<(), E
         return Ok(());
     }
     let name = without_port(host);
-    if is_loopback_name(name)
-        || config
-            .allowed_hosts
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(name))
-    {
+    if is_loopback_name(name) || config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
         Ok(())
     } else {
         Err(Error::HostRefused)

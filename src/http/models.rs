@@ -60,11 +60,7 @@ pub(super) async fn get(Extension(context): Extension<Context>, Path(id): Path<S
 }
 
 fn json_response(value: &Value) -> Response {
-    (
-        [(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-        value.to_string(),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], value.to_string()).into_response()
 }
 
 /// All models, and whether every provider answered.
@@ -122,33 +118,15 @@ async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<V
         body: Bytes::new(),
         model_span: 0..0,
     };
-    let config = StreamConfig {
-        response_timeout: LIST_TIMEOUT,
-        idle_timeout: LIST_TIMEOUT,
-        ..config
-    };
-    let answer = upstream::fetch(
-        &[Target {
-            upstream: Arc::clone(&upstream),
-            model: String::new(),
-        }],
-        &request,
-        &config,
-    )
-    .await?;
+    let config = StreamConfig { response_timeout: LIST_TIMEOUT, idle_timeout: LIST_TIMEOUT, ..config };
+    let answer =
+        upstream::fetch(&[Target { upstream: Arc::clone(&upstream), model: String::new() }], &request, &config).await?;
     let mut body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     // Together answers with a bare array.
-    let list = if body.is_array() {
-        body.take()
-    } else {
-        body["data"].take()
-    };
+    let list = if body.is_array() { body.take() } else { body["data"].take() };
     let Value::Array(models) = list else {
         let what = "a list of models that is none".to_owned();
-        return Err(Error::UpstreamUnexpected {
-            provider: upstream.name.to_string(),
-            what,
-        });
+        return Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what });
     };
     Ok(models.into_iter().filter(|model| model["id"].is_string()).collect())
 }

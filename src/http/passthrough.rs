@@ -33,13 +33,8 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
     let (parts, body) = request.into_parts();
     let path = upstream_path(&parts)?;
     let headers = headers::for_upstream(&parts.headers, context.record.request_id());
-    let mut request = UpstreamRequest {
-        method: parts.method.clone(),
-        path,
-        headers,
-        body: bytes::Bytes::new(),
-        model_span: 0..0,
-    };
+    let mut request =
+        UpstreamRequest { method: parts.method.clone(), path, headers, body: bytes::Bytes::new(), model_span: 0..0 };
     if body::is_json(&parts.headers) {
         request.body = body::read(&parts.headers, body, &context.state.config.server).await?;
         let named = ModelRequest::parse(&request.body)?;
@@ -65,27 +60,16 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
 /// A path with dot segments could leave the provider's base URL with the provider's key in hand, so there is none such.
 fn upstream_path(parts: &Parts) -> Result<String, Error> {
     let path = parts.uri.path().strip_prefix("/v1").ok_or(Error::PathNotFound)?;
-    let plain = path
-        .to_ascii_lowercase()
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "/")
-        .replace('\\', "/");
+    let plain =
+        path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
     if plain.split('/').any(|segment| segment == "." || segment == "..") {
         return Err(Error::PathNotFound);
     }
-    Ok(parts
-        .uri
-        .query()
-        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+    Ok(parts.uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 
 fn query_model(parts: &Parts) -> Option<&str> {
-    parts
-        .uri
-        .query()?
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("model="))
+    parts.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("model="))
 }
 
 /// The client's content length plus what renaming the model added.
@@ -148,13 +132,7 @@ mod tests {
     fn no_path_leaves_the_base_url() {
         let path = |uri: &str| upstream_path(&http::Request::get(uri).body(()).unwrap().into_parts().0);
         assert_eq!(path("/v1/files/a?limit=2").unwrap(), "/files/a?limit=2");
-        for uri in [
-            "/v1/../admin",
-            "/v1/a/%2e%2E/b",
-            "/v1/a%2f..%2fb",
-            "/v1/./a",
-            "/v1/..%5c..%5cadmin",
-        ] {
+        for uri in ["/v1/../admin", "/v1/a/%2e%2E/b", "/v1/a%2f..%2fb", "/v1/./a", "/v1/..%5c..%5cadmin"] {
             assert!(path(uri).is_err(), "{uri}");
         }
     }

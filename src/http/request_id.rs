@@ -10,9 +10,7 @@ use http::HeaderMap;
 pub(super) fn of(headers: &HeaderMap) -> String {
     let sane = |id: &&str| {
         (1..=64).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
     match headers.get("x-request-id").and_then(|id| id.to_str().ok()).filter(sane) {
         Some(id) => id.to_owned(),

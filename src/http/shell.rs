@@ -48,12 +48,7 @@ impl Shell {
         let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
         let state = Arc::clone(&self.state.borrow());
         let mut page = Page::Foreign;
-        let context = Context {
-            state,
-            record: record.clone(),
-            peer: self.peer,
-            shutdown: self.shutdown,
-        };
+        let context = Context { state, record: record.clone(), peer: self.peer, shutdown: self.shutdown };
         let result = admit(request, context, self.listen, self.router, &mut page).await;
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
         page.mark(response.headers_mut());

@@ -29,12 +29,7 @@ impl State {
     ///
     /// [`UpstreamSetupError`] if a provider cannot be called as configured.
     pub fn new(config: Arc<Config>) -> Result<Self, UpstreamSetupError> {
-        Ok(Self {
-            routes: Routes::new(&config)?,
-            keys: Keys::new(&config.keys),
-            catalog: Catalog::default(),
-            config,
-        })
+        Ok(Self { routes: Routes::new(&config)?, keys: Keys::new(&config.keys), catalog: Catalog::default(), config })
     }
 }
 
@@ -51,10 +46,7 @@ impl Shutdown {
     /// The same moments, to be waited for without disturbing other waiters.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self {
-            draining: self.draining.child_token(),
-            deadline: self.deadline.child_token(),
-        }
+        Self { draining: self.draining.child_token(), deadline: self.deadline.child_token() }
     }
 }
 

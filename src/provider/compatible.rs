@@ -2,8 +2,4 @@
 
 use super::Provider;
 
-pub(super) const PROVIDER: Provider = Provider {
-    kind: "compatible",
-    base_url: None,
-    api_key_variable: None,
-};
+pub(super) const PROVIDER: Provider = Provider { kind: "compatible", base_url: None, api_key_variable: None };

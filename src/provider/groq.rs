@@ -2,8 +2,5 @@
 
 use super::Provider;
 
-pub(super) const PROVIDER: Provider = Provider {
-    kind: "groq",
-    base_url: Some("https://api.groq.com/openai/v1"),
-    api_key_variable: Some("GROQ_API_KEY"),
-};
+pub(super) const PROVIDER: Provider =
+    Provider { kind: "groq", base_url: Some("https://api.groq.com/openai/v1"), api_key_variable: Some("GROQ_API_KEY") };

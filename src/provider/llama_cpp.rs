@@ -2,8 +2,5 @@
 
 use super::Provider;
 
-pub(super) const PROVIDER: Provider = Provider {
-    kind: "llama.cpp",
-    base_url: Some("http://127.0.0.1:8080/v1"),
-    api_key_variable: None,
-};
+pub(super) const PROVIDER: Provider =
+    Provider { kind: "llama.cpp", base_url: Some("http://127.0.0.1:8080/v1"), api_key_variable: None };

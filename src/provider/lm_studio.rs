@@ -2,8 +2,5 @@
 
 use super::Provider;
 
-pub(super) const PROVIDER: Provider = Provider {
-    kind: "lm-studio",
-    base_url: Some("http://127.0.0.1:1234/v1"),
-    api_key_variable: None,
-};
+pub(super) const PROVIDER: Provider =
+    Provider { kind: "lm-studio", base_url: Some("http://127.0.0.1:1234/v1"), api_key_variable: None };

@@ -2,8 +2,5 @@
 
 use super::Provider;
 
-pub(super) const PROVIDER: Provider = Provider {
-    kind: "openai",
-    base_url: Some("https://api.openai.com/v1"),
-    api_key_variable: Some("OPENAI_API_KEY"),
-};
+pub(super) const PROVIDER: Provider =
+    Provider { kind: "openai", base_url: Some("https://api.openai.com/v1"), api_key_variable: Some("OPENAI_API_KEY") };

@@ -2,8 +2,5 @@
 
 use super::Provider;
 
-pub(super) const PROVIDER: Provider = Provider {
-    kind: "xai",
-    base_url: Some("https://api.x.ai/v1"),
-    api_key_variable: Some("XAI_API_KEY"),
-};
+pub(super) const PROVIDER: Provider =
+    Provider { kind: "xai", base_url: Some("https://api.x.ai/v1"), api_key_variable: Some("XAI_API_KEY") };

@@ -59,12 +59,8 @@ impl Clocks {
     /// Clocks of a stream whose request was sent at `started`.
     pub(super) fn new(config: &StreamConfig, started: Instant) -> Self {
         let now = Instant::now();
-        let soonest = [
-            Some(config.first_token_timeout),
-            Some(config.idle_timeout),
-            config.keep_alive,
-            config.total_timeout,
-        ];
+        let soonest =
+            [Some(config.first_token_timeout), Some(config.idle_timeout), config.keep_alive, config.total_timeout];
         Self {
             timer: tokio::time::sleep(soonest.into_iter().flatten().min().unwrap_or(NEVER)),
             started,
@@ -127,14 +123,10 @@ impl Clocks {
             let since = if progress.at_boundary { self.last_sent } else { now };
             (since + interval, Due::KeepAlive)
         });
-        let total = self
-            .total_timeout
-            .map(|limit| timeout(Phase::Total, self.started, limit));
+        let total = self.total_timeout.map(|limit| timeout(Phase::Total, self.started, limit));
         let first_token = (progress.is_open && !progress.has_content)
             .then(|| timeout(Phase::FirstToken, self.started, self.first_token_timeout));
-        let idle = progress
-            .is_open
-            .then(|| timeout(Phase::Idle, self.last_received, self.idle_timeout));
+        let idle = progress.is_open.then(|| timeout(Phase::Idle, self.last_received, self.idle_timeout));
         // Timeouts before the keep-alive: of two things due at once, the more serious counts.
         [first_token, idle, total, keep_alive]
             .into_iter()

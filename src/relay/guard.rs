@@ -46,15 +46,7 @@ pub struct StreamGuard {
 impl StreamGuard {
     /// Guards a stream of the request of `record`, asked for over the connection of `peer`.
     pub fn new(record: Record, peer: Peer) -> Self {
-        Self {
-            record,
-            peer,
-            settled: false,
-            first_token: None,
-            frames: 0,
-            bytes: 0,
-            usage: None,
-        }
+        Self { record, peer, settled: false, first_token: None, frames: 0, bytes: 0, usage: None }
     }
 
     /// When the request came.
@@ -105,11 +97,7 @@ impl Drop for StreamGuard {
         facts.bytes = self.bytes;
         facts.usage = self.usage;
         if !self.settled {
-            facts.outcome = Some(if self.peer.is_stalled() {
-                Outcome::ClientStalled
-            } else {
-                Outcome::ClientGone
-            });
+            facts.outcome = Some(if self.peer.is_stalled() { Outcome::ClientStalled } else { Outcome::ClientGone });
         }
     }
 }

@@ -59,10 +59,7 @@ pin_project! {
 }
 
 /// Where the frames come from.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every stream is open for nearly all its life"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly every stream is open for nearly all its life")]
 enum Source {
     /// The response head went out before the first frame came; until it comes, another target may still be asked.
     Opening {
@@ -92,12 +89,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::new(config, stream.started);
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self {
-            source,
-            guard,
-            clocks,
-            shutdown: shutdown.cancelled_owned(),
-        }
+        Self { source, guard, clocks, shutdown: shutdown.cancelled_owned() }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -110,12 +102,7 @@ impl Relay {
         shutdown: CancellationToken,
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started());
-        Self {
-            source: Source::Opening { provider, opening },
-            guard,
-            clocks,
-            shutdown: shutdown.cancelled_owned(),
-        }
+        Self { source: Source::Opening { provider, opening }, guard, clocks, shutdown: shutdown.cancelled_owned() }
     }
 }
 
@@ -191,12 +178,7 @@ impl Source {
                 is_done: open.observer.is_done(),
                 at_boundary: open.splitter.at_boundary(),
             },
-            _ => Progress {
-                is_open: false,
-                has_content: false,
-                is_done: false,
-                at_boundary: true,
-            },
+            _ => Progress { is_open: false, has_content: false, is_done: false, at_boundary: true },
         }
     }
 
@@ -204,11 +186,9 @@ impl Source {
     fn time_out(&mut self, phase: Phase, limit: Duration, guard: &mut StreamGuard, batch: &mut Batch) {
         let result = match self {
             Self::Open(open) if open.observer.is_complete() => Ok(()),
-            Self::Open(Open { provider, .. }) | Self::Opening { provider, .. } => Err(Error::UpstreamTimeout {
-                provider: provider.to_string(),
-                phase,
-                limit,
-            }),
+            Self::Open(Open { provider, .. }) | Self::Opening { provider, .. } => {
+                Err(Error::UpstreamTimeout { provider: provider.to_string(), phase, limit })
+            }
             Self::Ended => return,
         };
         self.end(result, guard, batch);
@@ -257,13 +237,7 @@ impl Open {
     fn new(stream: OpenStream, guard: &mut StreamGuard) -> Self {
         let provider = Arc::clone(&stream.target.upstream.name);
         guard.opened(Arc::clone(&provider));
-        Self {
-            provider,
-            first: stream.first,
-            body: stream.body,
-            splitter: stream.splitter,
-            observer: stream.observer,
-        }
+        Self { provider, first: stream.first, body: stream.body, splitter: stream.splitter, observer: stream.observer }
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -276,10 +250,7 @@ impl Open {
             // Trailers say nothing to the clients of an event stream.
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
-        let run = self
-            .splitter
-            .push(data)
-            .map_err(|error| response::frame_too_large(&self.provider, error));
+        let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.provider, error));
         if let Ok(run) = &run {
             self.observer.observe(run);
         }
@@ -308,9 +279,7 @@ impl Open {
         match self.observer.error() {
             Some(error) => Err(response::reported(&self.provider, error.clone())),
             None if self.observer.is_complete() => Ok(()),
-            None => Err(Error::UpstreamTruncated {
-                provider: self.provider.to_string(),
-            }),
+            None => Err(Error::UpstreamTruncated { provider: self.provider.to_string() }),
         }
     }
 }

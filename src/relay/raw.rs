@@ -43,14 +43,7 @@ impl RawRelay {
             guard.finish(Outcome::Completed);
         }
         let timer = tokio::time::sleep(idle_timeout);
-        Self {
-            provider,
-            body,
-            guard,
-            timer,
-            last_received: Instant::now(),
-            idle_timeout,
-        }
+        Self { provider, body, guard, timer, last_received: Instant::now(), idle_timeout }
     }
 }
 
@@ -76,11 +69,7 @@ impl Body for RawRelay {
             }
             Poll::Ready(Some(Err(error))) => response::broken(this.provider, error),
             Poll::Pending => {
-                ready!(poll_idle(
-                    this.timer.as_mut(),
-                    *this.last_received + *this.idle_timeout,
-                    cx
-                ));
+                ready!(poll_idle(this.timer.as_mut(), *this.last_received + *this.idle_timeout, cx));
                 Error::UpstreamTimeout {
                     provider: this.provider.to_string(),
                     phase: Phase::Idle,

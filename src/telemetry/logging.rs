@@ -20,9 +20,7 @@ pub fn init(config: &Log) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(level);
     let result = match config.format {
-        Format::Text => registry
-            .with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal()))
-            .try_init(),
+        Format::Text => registry.with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())).try_init(),
         Format::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
     if result.is_err() {

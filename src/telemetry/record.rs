@@ -101,13 +101,7 @@ impl Record {
     /// Begins the record of a request.
     pub fn new(request_id: String, method: Method, path: String) -> Self {
         let facts = Mutex::new(Facts::default());
-        Self(Arc::new(Shared {
-            request_id,
-            method,
-            path,
-            started: Instant::now(),
-            facts,
-        }))
+        Self(Arc::new(Shared { request_id, method, path, started: Instant::now(), facts }))
     }
 
     /// The request's id.
@@ -138,10 +132,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let facts = self.facts.get_mut().unwrap_or_else(PoisonError::into_inner);
         let usage = facts.usage.as_ref();
-        let (error, cause) = facts
-            .error
-            .as_ref()
-            .map_or((None, None), |(kind, cause)| (Some(*kind), cause.as_deref()));
+        let (error, cause) = facts.error.as_ref().map_or((None, None), |(kind, cause)| (Some(*kind), cause.as_deref()));
         // Fields without a value are left out.
         tracing::info!(
             outcome = facts.outcome.unwrap_or(Outcome::ClientGone).as_str(),

@@ -48,23 +48,16 @@ impl Upstream {
     pub fn new(provider: &Provider, stream: &StreamConfig) -> Result<Self, UpstreamSetupError> {
         let fail = |what: &str| UpstreamSetupError(format!("provider \"{}\": {what}", provider.name));
         let mut headers = HeaderMap::new();
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("sluicegate/", env!("CARGO_PKG_VERSION"))),
-        );
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("sluicegate/", env!("CARGO_PKG_VERSION"))));
         // A compressed stream arrives in lumps, and we could not read along.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(key) = &provider.api_key {
             let value = sensitive(&format!("Bearer {}", key.expose()));
-            headers.insert(
-                AUTHORIZATION,
-                value.ok_or_else(|| fail("api_key has characters that no header can carry"))?,
-            );
+            headers
+                .insert(AUTHORIZATION, value.ok_or_else(|| fail("api_key has characters that no header can carry"))?);
         }
         for (name, value) in &provider.headers {
-            let name: HeaderName = name
-                .parse()
-                .map_err(|_| fail(&format!("\"{name}\" is no header name")))?;
+            let name: HeaderName = name.parse().map_err(|_| fail(&format!("\"{name}\" is no header name")))?;
             let value =
                 sensitive(value.expose()).ok_or_else(|| fail(&format!("header {name} has an invalid value")))?;
             headers.insert(name, value);
@@ -73,18 +66,9 @@ impl Upstream {
         Ok(Self {
             name: provider.name.as_str().into(),
             client,
-            base_url: provider
-                .base_url
-                .as_ref()
-                .map(|url| url.as_str().to_owned())
-                .unwrap_or_default(),
+            base_url: provider.base_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
             headers,
-            secrets: provider
-                .api_key
-                .iter()
-                .chain(provider.headers.values())
-                .cloned()
-                .collect(),
+            secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
         })
     }
 
@@ -92,11 +76,7 @@ impl Upstream {
     pub fn redact(&self, text: String) -> String {
         self.secrets.iter().fold(text, |text, secret| {
             // Short header values are words, not secrets, and replacing them would garble the text.
-            if secret.expose().len() >= 8 {
-                text.replace(secret.expose(), "********")
-            } else {
-                text
-            }
+            if secret.expose().len() >= 8 { text.replace(secret.expose(), "********") } else { text }
         })
     }
 }
@@ -115,10 +95,7 @@ fn build_client(provider: &Provider, stream: &StreamConfig) -> reqwest::Result<r
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_proxy();
-    let plain = provider
-        .base_url
-        .as_ref()
-        .is_some_and(|url| url.as_str().starts_with("http://"));
+    let plain = provider.base_url.as_ref().is_some_and(|url| url.as_str().starts_with("http://"));
     match (provider.http2, plain) {
         // One stalled reader on a shared HTTP/2 connection can end its siblings; HTTP/2 is a choice per provider.
         (false, _) => builder.http1_only(),

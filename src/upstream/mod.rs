@@ -73,13 +73,7 @@ async fn open_one(
 ) -> Result<OpenStream, Error> {
     let started = Instant::now();
     let provider = &target.upstream.name;
-    let response = send(
-        target,
-        request.to(target),
-        (Phase::Headers, config.headers_timeout),
-        config,
-    )
-    .await?;
+    let response = send(target, request.to(target), (Phase::Headers, config.headers_timeout), config).await?;
     response::expect_event_stream(provider, &response)?;
     let (parts, body) = http::Response::from(response).into_parts();
     let open = OpenStream {
@@ -108,27 +102,19 @@ impl OpenStream {
             let frame = frame.map_err(|_| timeout(&provider, Phase::Idle, config.idle_timeout))?;
             let data = match frame {
                 None => {
-                    return Err(Error::UpstreamTruncated {
-                        provider: provider.to_string(),
-                    });
+                    return Err(Error::UpstreamTruncated { provider: provider.to_string() });
                 }
-                Some(frame) => frame
-                    .map_err(|error| response::broken(&provider, error))?
-                    .into_data()
-                    .unwrap_or_default(),
+                Some(frame) => {
+                    frame.map_err(|error| response::broken(&provider, error))?.into_data().unwrap_or_default()
+                }
             };
-            let run = self
-                .splitter
-                .push(data)
-                .map_err(|error| response::frame_too_large(&provider, error))?;
+            let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&provider, error))?;
             self.observer.observe(&run);
             early.extend_from_slice(&run);
             if early.len() > config.max_frame_bytes {
                 return Err(response::frame_too_large(
                     &provider,
-                    crate::framing::FrameTooLarge {
-                        limit: config.max_frame_bytes,
-                    },
+                    crate::framing::FrameTooLarge { limit: config.max_frame_bytes },
                 ));
             }
         }
@@ -137,10 +123,7 @@ impl OpenStream {
         }
         if self.observer.undecoded() > 0 {
             let what = "an event whose data is not JSON".to_owned();
-            return Err(Error::UpstreamUnexpected {
-                provider: provider.to_string(),
-                what,
-            });
+            return Err(Error::UpstreamUnexpected { provider: provider.to_string(), what });
         }
         self.first = early.into();
         Ok(self)
@@ -169,11 +152,7 @@ pub async fn send(
 }
 
 fn timeout(provider: &str, phase: Phase, limit: Duration) -> Error {
-    Error::UpstreamTimeout {
-        provider: provider.to_owned(),
-        phase,
-        limit,
-    }
+    Error::UpstreamTimeout { provider: provider.to_owned(), phase, limit }
 }
 
 /// An answer that did not stream, whole.
@@ -209,21 +188,9 @@ pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &Strea
 
 async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
     let provider = &target.upstream.name;
-    let response = send(
-        target,
-        request.to(target),
-        (Phase::Response, config.response_timeout),
-        config,
-    )
-    .await?;
+    let response = send(target, request.to(target), (Phase::Response, config.response_timeout), config).await?;
     let (parts, body) = http::Response::from(response).into_parts();
     let body = response::read_whole(provider, body, config).await?;
     let usage = response::expect_answer(provider, &parts.headers, &body)?;
-    Ok(Answer {
-        provider: Arc::clone(provider),
-        status: parts.status,
-        headers: parts.headers,
-        body,
-        usage,
-    })
+    Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })
 }

@@ -25,55 +25,33 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn send_failed(provider: &str, error: reqwest::Error, connect_timeout: Duration) -> Error {
     let provider = provider.to_owned();
     if error.is_connect() && error.is_timeout() {
-        Error::UpstreamTimeout {
-            provider,
-            phase: Phase::Connect,
-            limit: connect_timeout,
-        }
+        Error::UpstreamTimeout { provider, phase: Phase::Connect, limit: connect_timeout }
     } else if error.is_connect() {
-        Error::UpstreamConnect {
-            provider,
-            cause: causes(error),
-        }
+        Error::UpstreamConnect { provider, cause: causes(error) }
     } else {
-        Error::UpstreamBroken {
-            provider,
-            cause: causes(error),
-        }
+        Error::UpstreamBroken { provider, cause: causes(error) }
     }
 }
 
 /// Why a body could not be read on.
 pub fn broken(provider: &str, error: reqwest::Error) -> Error {
-    Error::UpstreamBroken {
-        provider: provider.to_owned(),
-        cause: causes(error),
-    }
+    Error::UpstreamBroken { provider: provider.to_owned(), cause: causes(error) }
 }
 
 /// An event beyond the limit.
 pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
-    Error::UpstreamTooLarge {
-        provider: provider.to_owned(),
-        key: "max_frame_bytes",
-        limit: error.limit,
-    }
+    Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_frame_bytes", limit: error.limit }
 }
 
 /// An error that the upstream reported although its status was a success.
 pub fn reported(provider: &str, error: UpstreamError) -> Error {
     Error::UpstreamReported {
         provider: provider.to_owned(),
-        status: error
-            .status
-            .and_then(|status| StatusCode::from_u16(status).ok())
-            .or_else(|| {
-                let rate_limited = [&error.r#type, &error.code]
-                    .into_iter()
-                    .flatten()
-                    .any(|word| word.contains("rate_limit"));
-                rate_limited.then_some(StatusCode::TOO_MANY_REQUESTS)
-            }),
+        status: error.status.and_then(|status| StatusCode::from_u16(status).ok()).or_else(|| {
+            let rate_limited =
+                [&error.r#type, &error.code].into_iter().flatten().any(|word| word.contains("rate_limit"));
+            rate_limited.then_some(StatusCode::TOO_MANY_REQUESTS)
+        }),
         message: error.message,
         r#type: error.r#type,
         code: error.code,
@@ -107,18 +85,10 @@ pub(super) async fn expect_success(
         let what = format!("{status}; redirects are not followed. Set the provider's base_url to where it really is");
         return Err(Error::UpstreamUnexpected { provider, what });
     }
-    let header = |name| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let retry_after = header(RETRY_AFTER);
     let content_type = header(CONTENT_TYPE);
-    let text = tokio::time::timeout(ERROR_BODY_TIMEOUT, read_start(response))
-        .await
-        .unwrap_or_default();
+    let text = tokio::time::timeout(ERROR_BODY_TIMEOUT, read_start(response)).await.unwrap_or_default();
     let text = upstream.redact(String::from_utf8_lossy(&text).into_owned());
     let error = UpstreamError::parse(text.as_bytes());
     let message = match &error {
@@ -128,13 +98,7 @@ pub(super) async fn expect_success(
     let in_shape =
         |text: &String| serde_json::from_str::<serde_json::Value>(text).is_ok_and(|body| body["error"].is_object());
     let body = Some(text).filter(in_shape).map(Bytes::from);
-    Err(Error::UpstreamStatus {
-        provider,
-        status,
-        retry_after,
-        body,
-        message,
-    })
+    Err(Error::UpstreamStatus { provider, status, retry_after, body, message })
 }
 
 /// The first part of a body. What breaks it off is no news: the response is an error already.
@@ -160,30 +124,15 @@ fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text
     if content_type.is_some_and(|kind| kind.contains("html")) || text.starts_with('<') {
         return format!("Upstream \"{provider}\" answered {status} with an HTML page; is its base_url right?");
     }
-    let start: String = text
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(300)
-        .collect();
+    let start: String = text.chars().filter(|character| !character.is_control()).take(300).collect();
     format!("Upstream \"{provider}\" answered {status}: {start}")
 }
 
 /// Refuses a response that is no event stream or is compressed.
 pub(super) fn expect_event_stream(provider: &str, response: &reqwest::Response) -> Result<(), Error> {
-    let unexpected = |what: String| {
-        Err(Error::UpstreamUnexpected {
-            provider: provider.to_owned(),
-            what,
-        })
-    };
-    if let Some(encoding) = response
-        .headers()
-        .get(CONTENT_ENCODING)
-        .filter(|encoding| *encoding != "identity")
-    {
-        return unexpected(format!(
-            "a stream in content-encoding {encoding:?} although it was asked for identity"
-        ));
+    let unexpected = |what: String| Err(Error::UpstreamUnexpected { provider: provider.to_owned(), what });
+    if let Some(encoding) = response.headers().get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        return unexpected(format!("a stream in content-encoding {encoding:?} although it was asked for identity"));
     }
     match response.headers().get(CONTENT_TYPE) {
         // Some small servers name none; the first frame will tell.
@@ -201,16 +150,9 @@ pub(super) async fn read_whole(provider: &str, mut body: reqwest::Body, config: 
         let frame = tokio::time::timeout(config.idle_timeout, body.frame()).await;
         let frame = frame.map_err(|_| super::timeout(provider, Phase::Idle, config.idle_timeout))?;
         let Some(frame) = frame else { return Ok(whole.freeze()) };
-        let data = frame
-            .map_err(|error| broken(provider, error))?
-            .into_data()
-            .unwrap_or_default();
+        let data = frame.map_err(|error| broken(provider, error))?.into_data().unwrap_or_default();
         if whole.len() + data.len() > limit {
-            return Err(Error::UpstreamTooLarge {
-                provider: provider.to_owned(),
-                key: "max_response_bytes",
-                limit,
-            });
+            return Err(Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit });
         }
         whole.extend_from_slice(&data);
     }
@@ -226,20 +168,13 @@ pub(super) fn expect_answer(provider: &str, headers: &HeaderMap, body: &[u8]) ->
                 .get(CONTENT_TYPE)
                 .map_or_else(|| "no content-type".to_owned(), |kind| format!("content-type {kind:?}"));
             let what = format!("a body that is not JSON ({kind}); is its base_url right?");
-            Err(Error::UpstreamUnexpected {
-                provider: provider.to_owned(),
-                what,
-            })
+            Err(Error::UpstreamUnexpected { provider: provider.to_owned(), what })
         }
     }
 }
 
 /// Whether `content_type` is `text/event-stream`, with whatever parameters.
 pub fn is_event_stream(content_type: &http::HeaderValue) -> bool {
-    let essence = content_type
-        .as_bytes()
-        .split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default();
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }

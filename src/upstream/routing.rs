@@ -41,17 +41,10 @@ impl Routes {
             }
             upstreams.push(upstream);
         }
-        let mut routes = Self {
-            upstreams,
-            names: HashMap::new(),
-            default,
-        };
+        let mut routes = Self { upstreams, names: HashMap::new(), default };
         for model in &config.models {
-            let targets: Vec<_> = model
-                .targets
-                .iter()
-                .filter_map(|target| routes.target(&target.provider, &target.model))
-                .collect();
+            let targets: Vec<_> =
+                model.targets.iter().filter_map(|target| routes.target(&target.provider, &target.model)).collect();
             for name in model.aliases.iter().chain([&model.name]) {
                 routes.names.insert(name.clone(), targets.clone());
             }
@@ -68,29 +61,17 @@ impl Routes {
         if let Some(targets) = self.names.get(model) {
             return Ok(targets.clone());
         }
-        let prefixed = model
-            .split_once('/')
-            .and_then(|(provider, model)| self.target(provider, model));
-        let default = || {
-            self.default.clone().map(|upstream| Target {
-                upstream,
-                model: model.to_owned(),
-            })
-        };
+        let prefixed = model.split_once('/').and_then(|(provider, model)| self.target(provider, model));
+        let default = || self.default.clone().map(|upstream| Target { upstream, model: model.to_owned() });
         match prefixed.or_else(default) {
             Some(target) => Ok(vec![target]),
-            None => Err(Error::ModelNotFound {
-                model: model.to_owned(),
-            }),
+            None => Err(Error::ModelNotFound { model: model.to_owned() }),
         }
     }
 
     /// The target for a request that names no model.
     pub fn default_target(&self) -> Option<Target> {
-        Some(Target {
-            upstream: self.default.clone()?,
-            model: String::new(),
-        })
+        Some(Target { upstream: self.default.clone()?, model: String::new() })
     }
 
     /// All providers, in the order of the configuration.
@@ -100,16 +81,11 @@ impl Routes {
 
     /// Whether `upstream`'s models may be asked for without its prefix.
     pub fn is_default(&self, upstream: &Upstream) -> bool {
-        self.default
-            .as_ref()
-            .is_some_and(|default| default.name == upstream.name)
+        self.default.as_ref().is_some_and(|default| default.name == upstream.name)
     }
 
     fn target(&self, provider: &str, model: &str) -> Option<Target> {
         let upstream = self.upstreams.iter().find(|upstream| &*upstream.name == provider)?;
-        Some(Target {
-            upstream: Arc::clone(upstream),
-            model: model.to_owned(),
-        })
+        Some(Target { upstream: Arc::clone(upstream), model: model.to_owned() })
     }
 }

@@ -1,1 +1,12 @@
-mod placeholder {}
+//! Sluicegate over real sockets.
+//!
+//! Each test starts a [`support::Upstream`] that follows a script and sees its connections close, a [`support::Proxy`] in front of
+//! it, and speaks to the proxy as a client would. The names of the tests are the promises; the list of them is the
+//! specification.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(clippy::unwrap_used, reason = "a test that unwraps has said what it expects")]
+
+mod support;
+
+mod cancellation;

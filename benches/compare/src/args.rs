@@ -12,11 +12,11 @@ Compares proxies of token streams: no proxy, nginx, sluicegate.
 usage: run [options]
   --quick                   a first look, in about a minute and a half
   --rounds N                rounds over all subjects (5; quick: 3)
-  --only SCENARIO[,…]       paced, short, ttft, flat-out, cancel, held, unread
+  --only SCENARIO[,…]       paced, short, ttft, one-ahead, flat-out,
+                            cancel, held, unread
   --held N                  streams to hold (1000)
   --sluicegate [NAME=]PATH  a binary that is already built; more than one may be given
   --no-sluicegate           only direct and nginx
-  --nginx PATH              nginx's binary
   --json FILE               also write every sample, one JSON object per line
 ";
 
@@ -70,7 +70,7 @@ fn size(quick: bool, held: usize) -> Size {
     let count = |usual, quickly| if quick { quickly } else { usual };
     Size {
         paced: millis(4000, 2000),
-        flat_out: millis(3000, 1500),
+        saturated: millis(3000, 1500),
         short: millis(2000, 1000),
         requests: count(2000, 500),
         cancels: count(300, 100),

@@ -2,10 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, sleep};
 
 use crate::clock::now_ns;
 use crate::http::{Conn, Framing, bad};
@@ -183,50 +181,5 @@ impl Answer {
             )));
         }
         Ok(())
-    }
-}
-
-/// What the upstream knows of a request.
-#[derive(Clone, Copy)]
-pub struct Known {
-    pub written: u64,
-    pub closed_at: u64,
-}
-
-/// Asks the upstream itself, past any proxy.
-pub struct Control(Conn);
-
-impl Control {
-    pub async fn connect(upstream: SocketAddr) -> io::Result<Self> {
-        Conn::new(TcpStream::connect(upstream).await?).map(Self)
-    }
-
-    pub async fn known(&mut self, id: u64) -> io::Result<Option<Known>> {
-        let request = format!("GET /bench/records/{id} HTTP/1.1\r\nhost: upstream\r\n\r\n");
-        self.0.write(request.as_bytes(), |_| {}).await?;
-        let head = self.0.read_head().await?;
-        let framing = head.and_then(|head| head.framing);
-        let framing = framing.ok_or_else(|| bad("upstream gave no record"))?;
-        let body = String::from_utf8(self.0.read_body(framing).await?).map_err(|_| bad("record is not UTF-8"))?;
-        let Some((written, closed_at)) = body.split_once(' ') else {
-            return Ok(None);
-        };
-        let number = |text: &str| text.parse().map_err(|_| bad("bad record"));
-        Ok(Some(Known {
-            written: number(written)?,
-            closed_at: number(closed_at)?,
-        }))
-    }
-
-    /// Asks again until the record is as wanted.
-    pub async fn wait_for(&mut self, id: u64, what: &str, wanted: impl Fn(Known) -> bool) -> io::Result<Known> {
-        let deadline = Instant::now() + Duration::from_secs(3);
-        while Instant::now() < deadline {
-            match self.known(id).await? {
-                Some(known) if wanted(known) => return Ok(known),
-                _ => sleep(Duration::from_millis(1)).await,
-            }
-        }
-        Err(bad(format!("upstream did not see {what} within 3 s")))
     }
 }

@@ -32,7 +32,6 @@ fn main() -> ExitCode {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        Some("upstream") => block_on(upstream::serve()).map(|()| ExitCode::SUCCESS),
         _ => match Args::parse(words) {
             Ok(args) => block_on(compare(&args)),
             Err(error) => {
@@ -82,7 +81,7 @@ fn print(report: &Report, about: &[(&str, String)]) {
 }
 
 /// What a reader needs to know of the run.
-fn about(args: &Args) -> Vec<(&'static str, String)> {
+fn about(args: &Args) -> Vec<(&str, String)> {
     let mut about = vec![
         (
             "command",
@@ -104,7 +103,7 @@ fn about(args: &Args) -> Vec<(&'static str, String)> {
         };
         let size = fs::metadata(&subject.binary).map_or(0, |data| data.len());
         let size = size as f64 / 1024.0 / 1024.0;
-        about.push(("subject", format!("{}: {version}, {size:.1} MiB", subject.name)));
+        about.push((&subject.name, format!("{version}, binary of {size:.1} MiB")));
     }
     about
 }

@@ -80,27 +80,21 @@ fn first_number(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Which core does what: the proxy has one of its own; the upstream and the load share
-/// another, unless there are three.
+/// Which core does what: one for the proxy, another for the upstream and the load.
 #[derive(Clone, Copy, Debug)]
 pub struct Cores {
     pub proxy: usize,
-    pub upstream: usize,
-    pub load: usize,
+    pub generator: usize,
 }
 
 impl Cores {
     pub fn choose() -> io::Result<Self> {
         let allowed = sched_getaffinity(None)?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu));
-        let (Some(load), Some(proxy)) = (cores.next(), cores.next()) else {
+        let (Some(generator), Some(proxy)) = (cores.next(), cores.next()) else {
             return Err(bad("two cores are needed: one for the proxy, one for the rest"));
         };
-        Ok(Self {
-            proxy,
-            upstream: cores.next().unwrap_or(load),
-            load,
-        })
+        Ok(Self { proxy, generator })
     }
 }
 

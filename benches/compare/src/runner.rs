@@ -3,40 +3,36 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio, id};
+use std::process::id;
 
 use crate::args::Args;
 use crate::http::bad;
-use crate::process::{Cores, Family, pin, raise_file_limit};
+use crate::process::{Cores, pin, raise_file_limit};
 use crate::report::{Measured, Report};
-use crate::scenario::{Bench, Generator, Scenario};
+use crate::scenario::{Bench, Scenario};
 use crate::stats::Sample;
 use crate::subject::{Place, Running, Subject};
+use crate::upstream::Upstream;
 
 pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
     let cores = Cores::choose()?;
     let file_limit = raise_file_limit()?;
     check_held(args, file_limit)?;
-    pin(cores.load)?;
+    pin(cores.generator)?;
     let directory = Scratch::new()?;
-    let (upstream_process, upstream) = start_upstream(cores)?;
+    let upstream = Upstream::start().await?;
     let runner = Runner {
         args,
-        generator: Generator {
-            load: Family::this_process(),
-            upstream: upstream_process.family()?,
-            cores: if cores.upstream == cores.load { 1 } else { 2 },
-        },
         place: Place {
             directory: &directory.0,
-            upstream,
+            upstream: upstream.address,
             cores,
             file_limit,
         },
+        upstream,
     };
     let mut report = Report {
         subjects: args.subjects.iter().map(|subject| subject.name.clone()).collect(),
@@ -53,7 +49,7 @@ pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
 
 struct Runner<'a> {
     args: &'a Args,
-    generator: Generator,
+    upstream: Upstream,
     place: Place<'a>,
 }
 
@@ -92,9 +88,8 @@ impl Runner<'_> {
         }
         let bench = Bench {
             target: started.target,
-            upstream: self.place.upstream,
+            upstream: self.upstream.clone(),
             proxy,
-            generator: self.generator.clone(),
             size: self.args.size.clone(),
         };
         samples.extend(scenario.run(&bench).await?);
@@ -107,7 +102,7 @@ impl Runner<'_> {
     }
 }
 
-/// A proxy needs two files per stream, and some more.
+/// A proxy needs two files per stream, and so does this process, and some more.
 fn check_held(args: &Args, file_limit: u64) -> io::Result<()> {
     let holds = args.scenarios.iter().any(|(_, scenario)| *scenario == Scenario::Held);
     let most = file_limit.saturating_sub(200) / 2;
@@ -117,17 +112,6 @@ fn check_held(args: &Args, file_limit: u64) -> io::Result<()> {
         )));
     }
     Ok(())
-}
-
-fn start_upstream(cores: Cores) -> io::Result<(Running, SocketAddr)> {
-    let mut command = Command::new(env::current_exe()?);
-    command.arg("upstream").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut running = Running::spawn(&mut command, cores.upstream, cores)?;
-    let output = running.child().stdout.take();
-    let mut line = String::new();
-    BufReader::new(output.ok_or_else(|| bad("upstream has no output"))?).read_line(&mut line)?;
-    let port: u16 = line.trim().parse().map_err(|_| bad("upstream did not start"))?;
-    Ok((running, (Ipv4Addr::LOCALHOST, port).into()))
 }
 
 /// A directory for configurations and logs, removed in the end.

@@ -15,9 +15,11 @@ pub struct Script {
     /// Asks for a record of this request under this number; 0 for none.
     pub id: u64,
     pub tokens: u64,
-    /// Time between two tokens; zero for as fast as the connection takes them.
+    /// Time between two tokens; zero for as fast as possible.
     pub interval: Duration,
-    /// Silence, without even a head, before the first token.
+    /// How many tokens may be on their way at a time, if there is no interval; 0 for any number.
+    pub window: u64,
+    /// Silence, without even a head, before the first of tokens with an interval.
     pub first_delay: Duration,
     /// Additional bytes per token.
     pub pad: usize,
@@ -34,12 +36,13 @@ impl Script {
                 r#""messages":[{{"role":"system","content":"You are a helpful assistant. Answer "#,
                 r#"briefly and name your sources."}},{{"role":"user","content":"How does a "#,
                 r#"sluice gate regulate the flow of water in an open channel?"}}],"#,
-                r#""bench":{{"id":{},"tokens":{},"interval_us":{},"first_delay_us":{},"#,
+                r#""bench":{{"id":{},"tokens":{},"interval_us":{},"window":{},"first_delay_us":{},"#,
                 r#""pad":{},"hold":{}}}}}"#
             ),
             self.id,
             self.tokens,
             self.interval.as_micros(),
+            self.window,
             self.first_delay.as_micros(),
             self.pad,
             u8::from(self.hold),
@@ -61,6 +64,7 @@ impl Script {
             id: number("id").unwrap_or(0),
             tokens: number("tokens").unwrap_or(0),
             interval: micros("interval_us"),
+            window: number("window").unwrap_or(0),
             first_delay: micros("first_delay_us"),
             pad: number("pad").unwrap_or(0) as usize,
             hold: number("hold").unwrap_or(0) != 0,
@@ -229,6 +233,7 @@ mod tests {
             id: 7,
             tokens: 250,
             interval: Duration::from_micros(20_000),
+            window: 3,
             first_delay: Duration::from_micros(400),
             pad: 12,
             hold: true,

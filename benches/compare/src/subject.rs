@@ -38,10 +38,11 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn spawn(command: &mut Command, core: usize, cores: Cores) -> io::Result<Self> {
-        pin(core)?;
+    fn spawn(command: &mut Command, cores: Cores) -> io::Result<Self> {
+        // A process starts out on the cores of the one that starts it.
+        pin(cores.proxy)?;
         let child = command.spawn();
-        pin(cores.load)?;
+        pin(cores.generator)?;
         let name = command.get_program().display();
         child
             .map(|child| Self { child })
@@ -160,7 +161,7 @@ fn spawn_proxy(command: &mut Command, place: &Place<'_>, log: &Path) -> io::Resu
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
-    Running::spawn(command, place.cores.proxy, place.cores)
+    Running::spawn(command, place.cores)
 }
 
 fn free_address() -> io::Result<SocketAddr> {
@@ -185,7 +186,7 @@ async fn first_answer(target: SocketAddr, mut running: Option<&mut Running>) -> 
             return Err(error);
         }
         // Nothing else runs here meanwhile, and the runtime would wait for a whole millisecond.
-        sleep(Duration::from_micros(200));
+        sleep(Duration::from_micros(100));
     }
 }
 

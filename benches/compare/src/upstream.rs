@@ -1,107 +1,129 @@
 //! The scripted upstream: answers chat completions as each request's own script says.
+//!
+//! It runs on the load's own thread. The two share a core anyway, need not take it from each
+//! other, and can tell each other things past the proxy.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 
 use crate::clock::{Pacer, now_ns};
-use crate::http::{Conn, Framing};
+use crate::http::{Conn, Framing, bad};
 use crate::script::{DONE, RESPONSE_HEAD, Script, TokenChunk, finish_chunk};
 
-/// What is known of one request that asked to be recorded.
+/// What the load and the upstream know of one answer.
 #[derive(Default)]
-struct Record {
-    written: AtomicU64,
-    /// When the connection was seen to be closed before the answer's end; 0 before that.
-    closed_at: AtomicU64,
+pub struct Record {
+    pub written: Cell<u64>,
+    /// When the connection was seen to be closed before the answer's end.
+    pub closed_at: Cell<Option<u64>>,
+    /// Tokens that reached the client, told by the load.
+    arrived: Cell<u64>,
+    arrival: Notify,
 }
 
-type Records = Arc<Mutex<HashMap<u64, Arc<Record>>>>;
-
-/// Serves on a free port of the loopback, which it prints, until its standard input ends:
-/// so it never outlives the process that started it.
-pub async fn serve() -> io::Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    println!("{}", listener.local_addr()?.port());
-    let (gone, parent_gone) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || gone.send(io::copy(&mut io::stdin(), &mut io::sink())));
-    tokio::select! {
-        result = accept(listener) => result,
-        _ = parent_gone => Ok(()),
+impl Record {
+    pub fn token_arrived(&self) {
+        self.arrived.set(self.arrived.get() + 1);
+        self.arrival.notify_one();
     }
-}
 
-async fn accept(listener: TcpListener) -> io::Result<()> {
-    let records = Records::default();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let records = Arc::clone(&records);
-        // A connection that breaks is an everyday event here, and already recorded.
-        tokio::spawn(async move { connection(stream, records).await.ok() });
-    }
-}
-
-async fn connection(stream: TcpStream, records: Records) -> io::Result<()> {
-    let mut conn = Conn::new(stream)?;
-    while let Some(head) = conn.read_head().await? {
-        let body = conn.read_body(head.framing.unwrap_or(Framing::Length(0))).await?;
-        let target = head.start_line.rsplit_once(' ').map_or("", |(left, _)| left);
-        if target == "POST /v1/chat/completions" {
-            chat(&mut conn, &body, &records).await?;
-        } else if let Some(id) = target.strip_prefix("GET /bench/records/") {
-            let text = describe(&records, id.parse().unwrap_or(0));
-            plain(&mut conn, "200 OK", &text).await?;
-        } else {
-            plain(&mut conn, "404 Not Found", "").await?;
-        }
-        if head.close {
-            break;
+    async fn wait_arrived(&self, count: u64) {
+        while self.arrived.get() < count {
+            self.arrival.notified().await;
         }
     }
-    Ok(())
 }
 
-async fn plain(conn: &mut Conn, status: &str, text: &str) -> io::Result<()> {
-    let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{text}",
-        text.len()
-    );
-    conn.write(answer.as_bytes(), |_| {}).await
+/// A handle of the upstream, which serves until the runtime ends.
+#[derive(Clone)]
+pub struct Upstream {
+    pub address: SocketAddr,
+    records: Rc<RefCell<HashMap<u64, Rc<Record>>>>,
 }
 
-/// `written closed_at`, or nothing for a request that has not come.
-fn describe(records: &Records, id: u64) -> String {
-    let records = records.lock().unwrap_or_else(PoisonError::into_inner);
-    records.get(&id).map_or_else(String::new, |record| {
-        let (written, closed_at) = (record.written.load(Relaxed), record.closed_at.load(Relaxed));
-        format!("{written} {closed_at}")
-    })
-}
-
-async fn chat(conn: &mut Conn, body: &[u8], records: &Records) -> io::Result<()> {
-    let script = Script::from_body(&String::from_utf8_lossy(body));
-    let record = Arc::new(Record::default());
-    if script.id != 0 {
-        let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.insert(script.id, Arc::clone(&record));
+impl Upstream {
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let upstream = Self {
+            address: listener.local_addr()?,
+            records: Rc::default(),
+        };
+        tokio::task::spawn_local(upstream.clone().accept(listener));
+        Ok(upstream)
     }
-    let result = answer(conn, &script, &record).await;
-    if result.is_err() {
-        record.closed_at.store(now_ns(), Relaxed);
+
+    /// The record of a request that asked for one, once it has come.
+    pub async fn record(&self, id: u64) -> io::Result<Rc<Record>> {
+        wait_for("the request", || self.records.borrow().get(&id).cloned()).await
     }
-    result
+
+    async fn accept(self, listener: TcpListener) -> io::Result<()> {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let upstream = self.clone();
+            // A connection that breaks is an everyday event here, and recorded.
+            tokio::task::spawn_local(async move { upstream.connection(stream).await.ok() });
+        }
+    }
+
+    async fn connection(self, stream: TcpStream) -> io::Result<()> {
+        let mut conn = Conn::new(stream)?;
+        while let Some(head) = conn.read_head().await? {
+            let framing = head.framing.unwrap_or(Framing::Length(0));
+            let body = conn.read_body(framing).await?;
+            if head.start_line.starts_with("POST /v1/chat/completions ") {
+                self.chat(&mut conn, &body).await?;
+            } else {
+                conn.write(NOT_FOUND, |_| {}).await?;
+            }
+            if head.close {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn chat(&self, conn: &mut Conn, body: &[u8]) -> io::Result<()> {
+        let script = Script::from_body(&String::from_utf8_lossy(body));
+        let record = Rc::new(Record::default());
+        if script.id != 0 {
+            self.records.borrow_mut().insert(script.id, Rc::clone(&record));
+        }
+        let result = answer(conn, &script, &record).await;
+        if result.is_err() {
+            record.closed_at.set(Some(now_ns()));
+        }
+        result
+    }
 }
+
+/// Looks again and again, without taking much of the core it waits on.
+pub async fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> io::Result<T> {
+    let found = timeout(Duration::from_secs(3), async {
+        loop {
+            match look() {
+                Some(found) => return found,
+                None => sleep(Duration::from_millis(1)).await,
+            }
+        }
+    });
+    found
+        .await
+        .map_err(|_| bad(format!("upstream did not see {what} within 3 s")))
+}
+
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 async fn answer(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
     if script.interval.is_zero() {
-        if !script.first_delay.is_zero() {
-            let pause = Pacer::new(script.first_delay, Duration::ZERO)?;
-            wait(conn, &pause).await?;
-        }
         write(conn, RESPONSE_HEAD, record).await?;
         flat_out(conn, script, record).await?;
     } else {
@@ -131,12 +153,18 @@ async fn paced(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<
     Ok(())
 }
 
-/// Tokens as fast as the connection takes them, in turn with all other streams:
-/// without the turn, one stream would fill its socket's buffer before the next has a say.
+/// Tokens one stream writes, each with its own call, before the next stream has its turn.
+/// More of them leave more of the shared core to the upstream, as the load reads more at once.
+const BURST: u64 = 16;
+
+/// Each token as soon as the connection takes it or, with a window, as soon as all but so
+/// many of those before it have reached the client.
 async fn flat_out(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
     let mut chunk = TokenChunk::new(script.pad);
     for index in 0..script.tokens {
-        if index > 0 {
+        if script.window > 0 {
+            record.wait_arrived((index + 1).saturating_sub(script.window)).await;
+        } else if index % BURST == BURST - 1 {
             tokio::task::yield_now().await;
         }
         write(conn, chunk.token(index, now_ns()), record).await?;
@@ -153,8 +181,6 @@ async fn wait(conn: &mut Conn, pacer: &Pacer) -> io::Result<u64> {
 }
 
 async fn write(conn: &Conn, bytes: &[u8], record: &Record) -> io::Result<()> {
-    let taken = |count| {
-        record.written.fetch_add(count as u64, Relaxed);
-    };
+    let taken = |count| record.written.set(record.written.get() + count as u64);
     conn.write(bytes, taken).await
 }

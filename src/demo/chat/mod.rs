@@ -16,10 +16,7 @@ use wire::{Call, CallDelta, Choice, ChunkChoice, Delta, Envelope, Fragment, Func
 /// Answers a chat request.
 pub(super) async fn completions(body: &[u8]) -> Result<Response, ApiError> {
     let ask = Ask::chat(body)?;
-    let wording = Chat {
-        stamp: Stamp::new("chatcmpl", &ask),
-        include_usage: ask.include_usage,
-    };
+    let wording = Chat { stamp: Stamp::new("chatcmpl", &ask), include_usage: ask.include_usage };
     Ok(reply::reply(&ask, wording).await)
 }
 
@@ -31,24 +28,11 @@ struct Chat {
 impl Chat {
     fn envelope<C: Serialize>(&self, object: &'static str, choices: &[C], usage: Option<Billing<'_>>) -> Vec<u8> {
         let Stamp { id, created, model } = &self.stamp;
-        to_json(&Envelope {
-            id,
-            object,
-            created: *created,
-            model,
-            system_fingerprint: "fp_demo",
-            choices,
-            usage,
-        })
+        to_json(&Envelope { id, object, created: *created, model, system_fingerprint: "fp_demo", choices, usage })
     }
 
     fn chunk(&self, delta: Delta<'_>, finish_reason: Option<Finish>) -> Vec<u8> {
-        let choice = ChunkChoice {
-            index: 0,
-            delta,
-            logprobs: None,
-            finish_reason,
-        };
+        let choice = ChunkChoice { index: 0, delta, logprobs: None, finish_reason };
         let usage = self.include_usage.then_some(Billing::Later);
         self.envelope("chat.completion.chunk", &[choice], usage)
     }
@@ -57,42 +41,20 @@ impl Chat {
 impl Wording for Chat {
     fn opening(&self, first: &Step) -> Option<Vec<u8>> {
         let content = matches!(first, Step::Text(_)).then_some("");
-        Some(self.chunk(
-            Delta::Opening {
-                role: "assistant",
-                content,
-                refusal: None,
-            },
-            None,
-        ))
+        Some(self.chunk(Delta::Opening { role: "assistant", content, refusal: None }, None))
     }
 
     fn step(&self, step: &Step) -> Option<Vec<u8>> {
         let delta = match step {
             Step::Text(content) => Delta::Text { content },
-            Step::Reasoning(reasoning_content) => Delta::Reasoning {
-                content: None,
-                reasoning_content,
-            },
+            Step::Reasoning(reasoning_content) => Delta::Reasoning { content: None, reasoning_content },
             Step::Call { index, id, name } => {
                 let function = Function { name, arguments: "" };
-                Delta::Call {
-                    tool_calls: [CallDelta::Begin {
-                        index: *index,
-                        id,
-                        r#type: "function",
-                        function,
-                    }],
-                }
+                Delta::Call { tool_calls: [CallDelta::Begin { index: *index, id, r#type: "function", function }] }
             }
             Step::Arguments { index, fragment } => {
                 let function = Fragment { arguments: fragment };
-                Delta::Call {
-                    tool_calls: [CallDelta::Continue {
-                        index: *index,
-                        function,
-                    }],
-                }
+                Delta::Call { tool_calls: [CallDelta::Continue { index: *index, function }] }
             }
             Step::Finish(finish) => return Some(self.chunk(Delta::End {}, Some(*finish))),
             Step::Cut(_) | Step::Hang => return None,
@@ -102,17 +64,11 @@ impl Wording for Chat {
 
     fn usage(&self, usage: &Usage) -> Option<Vec<u8>> {
         let nobody: &[ChunkChoice<'_>] = &[];
-        self.include_usage
-            .then(|| self.envelope("chat.completion.chunk", nobody, Some(Billing::Now(usage))))
+        self.include_usage.then(|| self.envelope("chat.completion.chunk", nobody, Some(Billing::Now(usage))))
     }
 
     fn whole(&self, reply: &Reply, usage: &Usage) -> Vec<u8> {
-        let Reply {
-            reasoning,
-            text,
-            calls,
-            finish,
-        } = reply;
+        let Reply { reasoning, text, calls, finish } = reply;
         let choice = Choice {
             index: 0,
             message: Message {
@@ -146,33 +102,20 @@ mod tests {
         }
         let response = completions(&example(model, "hello", options)).await.expect("a reply");
         assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
-        let body = to_bytes(response.into_body(), usize::MAX)
-            .await
-            .expect("a whole stream");
+        let body = to_bytes(response.into_body(), usize::MAX).await.expect("a whole stream");
         let body = String::from_utf8(body.to_vec()).expect("UTF-8");
-        let lines = body
-            .strip_suffix("\n\n")
-            .expect("an empty line at the end")
-            .split("\n\n");
-        lines
-            .map(|line| line.strip_prefix("data: ").expect("a data line").to_owned())
-            .collect()
+        let lines = body.strip_suffix("\n\n").expect("an empty line at the end").split("\n\n");
+        lines.map(|line| line.strip_prefix("data: ").expect("a data line").to_owned()).collect()
     }
 
     fn parse(events: &[String]) -> Vec<Value> {
         let (done, chunks) = events.split_last().expect("events");
         assert_eq!(done, "[DONE]");
-        chunks
-            .iter()
-            .map(|chunk| serde_json::from_str(chunk).expect("a chunk of JSON"))
-            .collect()
+        chunks.iter().map(|chunk| serde_json::from_str(chunk).expect("a chunk of JSON")).collect()
     }
 
     fn joined(chunks: &[Value], pointer: &str) -> String {
-        chunks
-            .iter()
-            .filter_map(|chunk| chunk.pointer(pointer)?.as_str())
-            .collect()
+        chunks.iter().filter_map(|chunk| chunk.pointer(pointer)?.as_str()).collect()
     }
 
     async fn whole(model: &str) -> Value {
@@ -198,20 +141,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_is_one_reply_from_role_to_finish() {
         let chunks = parse(&events("demo", &[]).await);
-        assert!(
-            chunks
-                .iter()
-                .all(|chunk| chunk["id"] == chunks[0]["id"] && chunk["created"] == chunks[0]["created"])
-        );
+        assert!(chunks.iter().all(|chunk| chunk["id"] == chunks[0]["id"] && chunk["created"] == chunks[0]["created"]));
         assert!(chunks.iter().all(|chunk| chunk.get("usage").is_none()));
         let (finish, others) = chunks.split_last().expect("chunks");
         assert_eq!(finish["choices"][0]["delta"], json!({}));
         assert_eq!(finish["choices"][0]["finish_reason"], "stop");
-        assert!(
-            others
-                .iter()
-                .all(|chunk| chunk["choices"][0]["finish_reason"].is_null())
-        );
+        assert!(others.iter().all(|chunk| chunk["choices"][0]["finish_reason"].is_null()));
         let streamed = joined(&chunks, "/choices/0/delta/content");
         assert!(streamed.contains("hello"));
         assert!(whole("demo").await["choices"][0]["message"]["content"].is_string());
@@ -254,25 +189,18 @@ mod tests {
         assert_eq!(first["function"], json!({"name": "get_weather", "arguments": ""}));
         assert_eq!((&first["index"], &first["type"]), (&json!(0), &json!("function")));
         let arguments = joined(&chunks, "/choices/0/delta/tool_calls/0/function/arguments");
-        assert_eq!(
-            serde_json::from_str::<Value>(&arguments).ok(),
-            Some(json!({"city": "Lisbon", "unit": "celsius"}))
-        );
+        assert_eq!(serde_json::from_str::<Value>(&arguments).ok(), Some(json!({"city": "Lisbon", "unit": "celsius"})));
         assert_eq!(chunks[chunks.len() - 1]["choices"][0]["finish_reason"], "tool_calls");
         let whole = whole("demo-tools").await;
-        assert_eq!(
-            whole["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"],
-            arguments
-        );
+        assert_eq!(whole["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"], arguments);
         assert_eq!(whole["choices"][0]["message"]["content"], Value::Null);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_flaky_model_loses_its_body_in_both_forms() {
         for stream in [true, false] {
-            let response = completions(&example("demo-flaky", "hello", json!({"stream": stream})))
-                .await
-                .expect("a reply");
+            let response =
+                completions(&example("demo-flaky", "hello", json!({"stream": stream}))).await.expect("a reply");
             assert_eq!(response.status(), 200);
             assert!(to_bytes(response.into_body(), usize::MAX).await.is_err());
         }
@@ -281,10 +209,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_stalling_model_never_comes_to_an_end() {
         let request = example("demo-stall", "hello", json!({}));
-        assert!(
-            tokio::time::timeout(Duration::from_hours(1), completions(&request))
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(Duration::from_hours(1), completions(&request)).await.is_err());
     }
 }

@@ -54,16 +54,8 @@ pub(super) enum Delta<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum CallDelta<'a> {
-    Begin {
-        index: usize,
-        id: &'a str,
-        r#type: &'static str,
-        function: Function<'a>,
-    },
-    Continue {
-        index: usize,
-        function: Fragment<'a>,
-    },
+    Begin { index: usize, id: &'a str, r#type: &'static str, function: Function<'a> },
+    Continue { index: usize, function: Fragment<'a> },
 }
 
 #[derive(Serialize)]
@@ -106,10 +98,6 @@ pub(super) struct Call<'a> {
 impl<'a> From<&'a ToolCall> for Call<'a> {
     fn from(call: &'a ToolCall) -> Self {
         let ToolCall { id, name, arguments } = call;
-        Self {
-            id,
-            r#type: "function",
-            function: Function { name, arguments },
-        }
+        Self { id, r#type: "function", function: Function { name, arguments } }
     }
 }

@@ -38,21 +38,14 @@ pub fn error_frame(error: &Error) -> Bytes {
     let mut body = error_body(error).to_vec();
     // An upstream's body may be spread over lines, and an event's data line may not. Outside of strings a line break is
     // white space to JSON; inside of them there is none.
-    body.iter_mut()
-        .filter(|byte| matches!(byte, b'\n' | b'\r'))
-        .for_each(|byte| *byte = b' ');
+    body.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     Bytes::from([b"data: ", &body[..], b"\n\n"].concat())
 }
 
 impl<'a> From<&'a Error> for ErrorObject<'a> {
     fn from(error: &'a Error) -> Self {
         let message = Cow::Owned(error.to_string());
-        let object = |r#type, param, code| Self {
-            message,
-            r#type,
-            param,
-            code,
-        };
+        let object = |r#type, param, code| Self { message, r#type, param, code };
         match (error, error.origin()) {
             (Error::InvalidRequest { param, .. }, _) => object("invalid_request_error", *param, None),
             (Error::ModelNotFound { .. }, _) => object("invalid_request_error", Some("model"), Some(error.kind())),
@@ -95,27 +88,19 @@ impl UpstreamError {
             _ => ["message", "detail"]
                 .iter()
                 .find_map(|name| object.get(*name))
-                .map(|found| Self {
-                    message: to_text(found),
-                    ..Self::from_value(&value, None)
-                }),
+                .map(|found| Self { message: to_text(found), ..Self::from_value(&value, None) }),
         }
     }
 
     fn from_value(error: &Value, outer_code: Option<&Value>) -> Self {
         let field = |name| error.get(name).filter(|value| !value.is_null());
         let code = field("code").or(outer_code);
-        let status = [code, field("status_code"), field("status")]
-            .into_iter()
-            .flatten()
-            .find_map(Value::as_u64);
+        let status = [code, field("status_code"), field("status")].into_iter().flatten().find_map(Value::as_u64);
         Self {
             message: to_text(field("message").unwrap_or(error)),
             r#type: field("type").map(to_text),
             code: code.map(to_text),
-            status: status
-                .and_then(|status| u16::try_from(status).ok())
-                .filter(|status| (400..600).contains(status)),
+            status: status.and_then(|status| u16::try_from(status).ok()).filter(|status| (400..600).contains(status)),
         }
     }
 }
@@ -141,23 +126,10 @@ mod tests {
     fn every_known_shape_yields_its_message() {
         assert_eq!(
             parse(r#"{"error":{"message":"no","type":"t","code":"c"}}"#),
-            UpstreamError {
-                message: "no".into(),
-                r#type: Some("t".into()),
-                code: Some("c".into()),
-                status: None,
-            }
+            UpstreamError { message: "no".into(), r#type: Some("t".into()), code: Some("c".into()), status: None }
         );
-        assert_eq!(
-            parse(r#"{"code":"invalid-argument","error":"bad key"}"#)
-                .code
-                .as_deref(),
-            Some("invalid-argument")
-        );
-        assert_eq!(
-            parse(r#"{"object":"error","message":"m","code":404}"#).status,
-            Some(404)
-        );
+        assert_eq!(parse(r#"{"code":"invalid-argument","error":"bad key"}"#).code.as_deref(), Some("invalid-argument"));
+        assert_eq!(parse(r#"{"object":"error","message":"m","code":404}"#).status, Some(404));
         assert_eq!(parse(r#"{"detail":"Not Found"}"#).message, "Not Found");
         assert_eq!(parse(r#"{"error":{"code":429,"message":"slow"}}"#).status, Some(429));
     }
@@ -178,19 +150,8 @@ mod tests {
             body: Some(body),
             message: "a\nb".into(),
         };
-        assert_eq!(
-            error_frame(&error),
-            "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n"
-        );
-        let forged = Error::ModelNotFound {
-            model: "x\r\n\r\ndata: forged".into(),
-        };
-        assert_eq!(
-            error_frame(&forged)
-                .iter()
-                .filter(|byte| matches!(byte, b'\n' | b'\r'))
-                .count(),
-            2
-        );
+        assert_eq!(error_frame(&error), "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n");
+        let forged = Error::ModelNotFound { model: "x\r\n\r\ndata: forged".into() };
+        assert_eq!(error_frame(&forged).iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count(), 2);
     }
 }

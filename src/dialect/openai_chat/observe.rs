@@ -64,11 +64,7 @@ impl Observer {
         if self.content && !is_notable(run) {
             return;
         }
-        let run = if std::mem::replace(&mut self.started, true) {
-            run
-        } else {
-            sse::strip_bom(run)
-        };
+        let run = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
         for frame in sse::frames(run) {
             self.observe_frame(&Event::parse(frame));
         }
@@ -188,9 +184,7 @@ fn is_notable(run: &[u8]) -> bool {
 fn has_value(run: &[u8], key: &memmem::Finder<'_>) -> bool {
     let length = key.needle().len();
     key.find_iter(run).any(|at| {
-        let value = run[at + length..]
-            .iter()
-            .find(|byte| !matches!(byte, b' ' | b'\t' | b':'));
+        let value = run[at + length..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b':'));
         value != Some(&b'n')
     })
 }
@@ -237,28 +231,16 @@ mod tests {
     fn usage_is_read_in_every_place() {
         let usage = "data: {\"choices\":[],\"usage\": {\"prompt_tokens\":7,\"completion_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":3}}}\n\n";
         let read = observe(&[TOKEN, usage]).usage().unwrap();
-        assert_eq!(
-            (read.input_tokens, read.output_tokens, read.cached_input_tokens),
-            (7, 9, 3)
-        );
+        assert_eq!((read.input_tokens, read.output_tokens, read.cached_input_tokens), (7, 9, 3));
     }
 
     #[test]
     fn errors_are_read_in_every_shape() {
         let message = |frame: &str| observe(&[TOKEN, frame]).error().map(|error| error.message.clone());
-        assert_eq!(
-            message("data: {\"error\":{\"message\":\"a\"}}\n\n").as_deref(),
-            Some("a")
-        );
-        assert_eq!(
-            message("event: error\ndata: {\"error\":{\"message\":\"b\"}}\n\n").as_deref(),
-            Some("b")
-        );
+        assert_eq!(message("data: {\"error\":{\"message\":\"a\"}}\n\n").as_deref(), Some("a"));
+        assert_eq!(message("event: error\ndata: {\"error\":{\"message\":\"b\"}}\n\n").as_deref(), Some("b"));
         assert_eq!(message("error: {\"message\":\"c\"}\n\n").as_deref(), Some("c"));
-        assert_eq!(
-            message("data: {\"object\":\"error\",\"message\":\"d\"}\n\n").as_deref(),
-            Some("d")
-        );
+        assert_eq!(message("data: {\"object\":\"error\",\"message\":\"d\"}\n\n").as_deref(), Some("d"));
         assert_eq!(message(TOKEN), None);
     }
 

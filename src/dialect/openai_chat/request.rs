@@ -73,10 +73,7 @@ impl Request {
 fn parse_model(value: &RawValue) -> Result<String, Malformed> {
     match serde_json::from_str::<Cow<'_, str>>(value.get()) {
         Ok(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(Malformed {
-            message: "`model` must be a non-empty string.".to_owned(),
-            param: Some("model"),
-        }),
+        _ => Err(Malformed { message: "`model` must be a non-empty string.".to_owned(), param: Some("model") }),
     }
 }
 
@@ -84,10 +81,7 @@ fn parse_stream(value: &RawValue) -> Result<bool, Malformed> {
     match value.get() {
         "true" => Ok(true),
         "false" | "null" => Ok(false),
-        _ => Err(Malformed {
-            message: "`stream` must be true or false.".to_owned(),
-            param: Some("stream"),
-        }),
+        _ => Err(Malformed { message: "`stream` must be true or false.".to_owned(), param: Some("stream") }),
     }
 }
 
@@ -145,34 +139,17 @@ mod tests {
         assert_eq!(param(b"{\"model\": 7}"), Some("model"));
         assert_eq!(param(b"{\"model\": \"\"}"), Some("model"));
         assert_eq!(param(b"{\"stream\": \"yes\"}"), Some("stream"));
-        for body in [
-            &b"[]"[..],
-            b"{",
-            b"{} x",
-            b"",
-            b"{\"model\":\"a\",\"model\":\"b\"}",
-            b"{\"model\":\"\xff\"}",
-        ] {
+        for body in [&b"[]"[..], b"{", b"{} x", b"", b"{\"model\":\"a\",\"model\":\"b\"}", b"{\"model\":\"\xff\"}"] {
             assert_eq!(param(body), None, "{body:?}");
         }
     }
 
     #[test]
     fn nesting_is_bounded() {
-        let nested = |levels| {
-            format!(
-                "{{\"a\":\"]}}\\\"\",\"messages\":{}1{}}}",
-                "[".repeat(levels),
-                "]".repeat(levels)
-            )
-        };
+        let nested =
+            |levels| format!("{{\"a\":\"]}}\\\"\",\"messages\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
         assert!(Request::parse(nested(MAX_DEPTH - 1).as_bytes()).is_ok());
-        assert!(
-            Request::parse(nested(MAX_DEPTH).as_bytes())
-                .unwrap_err()
-                .message
-                .contains("128 levels")
-        );
+        assert!(Request::parse(nested(MAX_DEPTH).as_bytes()).unwrap_err().message.contains("128 levels"));
         assert!(Request::parse(nested(100_000).as_bytes()).is_err());
     }
 }

@@ -67,10 +67,7 @@ impl Delta<'_> {
             self.function_call,
             self.audio,
         ];
-        fields
-            .into_iter()
-            .flatten()
-            .any(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}"))
+        fields.into_iter().flatten().any(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}"))
     }
 }
 
@@ -109,10 +106,7 @@ impl From<Usage> for canonical::Usage {
         Self {
             input_tokens: usage.prompt_tokens.unwrap_or(0),
             output_tokens: usage.completion_tokens.unwrap_or(0),
-            cached_input_tokens: usage
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens)
-                .unwrap_or(0),
+            cached_input_tokens: usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
             reasoning_output_tokens: usage
                 .completion_tokens_details
                 .and_then(|details| details.reasoning_tokens)

@@ -41,17 +41,8 @@ pub(super) async fn find_model(headers: &HeaderMap, mut body: Body) -> Result<(O
         }
     }
     let prefix = prefix.freeze();
-    let name = model
-        .clone()
-        .map(|span| String::from_utf8_lossy(&prefix[span]).into_owned());
-    Ok((
-        name,
-        Peeked {
-            prefix,
-            model,
-            rest: body,
-        },
-    ))
+    let name = model.clone().map(|span| String::from_utf8_lossy(&prefix[span]).into_owned());
+    Ok((name, Peeked { prefix, model, rest: body }))
 }
 
 impl Peeked {
@@ -78,10 +69,7 @@ fn stream(prefix: Bytes, mut rest: Body) -> reqwest::Body {
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
@@ -110,10 +98,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_renamed_model_changes_nothing_else() {
-        let headers = HeaderMap::from_iter([(
-            CONTENT_TYPE,
-            http::HeaderValue::from_static("multipart/form-data; boundary=b"),
-        )]);
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, http::HeaderValue::from_static("multipart/form-data; boundary=b"))]);
         let (model, peeked) = find_model(&headers, Body::from(FORM)).await.unwrap();
         assert_eq!(model.as_deref(), Some("whisper-1"));
         let (added, body) = peeked.rename_model("large");

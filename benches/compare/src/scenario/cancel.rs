@@ -2,17 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::{Bench, next_id};
-use crate::client::{Client, Control};
+use crate::client::Client;
 use crate::clock::now_ns;
 use crate::http::bad;
 use crate::script::Script;
 use crate::stats::{Sample, percentiles};
+use crate::upstream::{Record, Upstream, wait_for};
 
 /// Few enough that they do not wait for each other.
 const LANES: usize = 4;
@@ -37,7 +39,7 @@ async fn delays(bench: &Bench, phase: Phase) -> io::Result<Vec<u64>> {
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {
         let count = bench.size.cancels / LANES;
-        lanes.spawn_local(lane(bench.target, bench.upstream, phase, count));
+        lanes.spawn_local(lane(bench.target, bench.upstream.clone(), phase, count));
     }
     let mut delays = Vec::new();
     while let Some(lane) = lanes.join_next().await {
@@ -46,24 +48,21 @@ async fn delays(bench: &Bench, phase: Phase) -> io::Result<Vec<u64>> {
     Ok(delays)
 }
 
-async fn lane(target: SocketAddr, upstream: SocketAddr, phase: Phase, count: usize) -> io::Result<Vec<u64>> {
-    let mut control = Control::connect(upstream).await?;
+async fn lane(target: SocketAddr, upstream: Upstream, phase: Phase, count: usize) -> io::Result<Vec<u64>> {
     let mut delays = Vec::with_capacity(count);
     for number in 0..count {
-        let (client, id) = open(target, &mut control, phase).await?;
+        let (client, record) = open(target, &upstream, phase).await?;
         // Not always at the same time after the last thing that happened.
         sleep(Duration::from_millis(1 + number as u64 % 4)).await;
         let left_at = now_ns();
         drop(client);
-        // To ask at once would take from the upstream the core on which it is to notice.
-        sleep(Duration::from_millis(3)).await;
-        let known = control.wait_for(id, "the close", |known| known.closed_at > 0).await?;
-        delays.push(known.closed_at.saturating_sub(left_at));
+        let closed_at = wait_for("the close", || record.closed_at.get()).await?;
+        delays.push(closed_at.saturating_sub(left_at));
     }
     Ok(delays)
 }
 
-async fn open(target: SocketAddr, control: &mut Control, phase: Phase) -> io::Result<(Client, u64)> {
+async fn open(target: SocketAddr, upstream: &Upstream, phase: Phase) -> io::Result<(Client, Rc<Record>)> {
     let mut script = Script {
         id: next_id(),
         tokens: 1000,
@@ -76,18 +75,13 @@ async fn open(target: SocketAddr, control: &mut Control, phase: Phase) -> io::Re
     }
     let mut client = Client::connect(target).await?;
     client.send(&script).await?;
-    match phase {
-        Phase::BeforeFirst => {
-            control.wait_for(script.id, "the request", |_| true).await?;
-        }
-        Phase::BetweenTokens => {
-            let mut answer = client.answer().await?;
-            while answer.tokens() < 2 {
-                if !answer.read(&mut client, |_| {}).await? {
-                    return Err(bad("answer ended after fewer than two tokens"));
-                }
+    if let Phase::BetweenTokens = phase {
+        let mut answer = client.answer().await?;
+        while answer.tokens() < 2 {
+            if !answer.read(&mut client, |_| {}).await? {
+                return Err(bad("answer ended after fewer than two tokens"));
             }
         }
     }
-    Ok((client, script.id))
+    Ok((client, upstream.record(script.id).await?))
 }

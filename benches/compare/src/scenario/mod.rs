@@ -1,9 +1,9 @@
 //! The scenarios: each one load on one subject, measured from outside.
 
 mod cancel;
-mod flat_out;
 mod held;
 mod paced;
+mod saturated;
 mod short;
 mod ttft;
 mod unread;
@@ -19,12 +19,14 @@ use crate::clock::now_ns;
 use crate::http::bad;
 use crate::process::Family;
 use crate::stats::Sample;
+use crate::upstream::Upstream;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scenario {
     Paced,
     Short,
     Ttft,
+    OneAhead,
     FlatOut,
     Cancel,
     Held,
@@ -35,6 +37,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("paced", Scenario::Paced),
     ("short", Scenario::Short),
     ("ttft", Scenario::Ttft),
+    ("one-ahead", Scenario::OneAhead),
     ("flat-out", Scenario::FlatOut),
     ("cancel", Scenario::Cancel),
     ("held", Scenario::Held),
@@ -45,7 +48,7 @@ pub const ALL: &[(&str, Scenario)] = &[
 #[derive(Clone, Debug)]
 pub struct Size {
     pub paced: Duration,
-    pub flat_out: Duration,
+    pub saturated: Duration,
     pub short: Duration,
     pub requests: usize,
     pub cancels: usize,
@@ -56,36 +59,22 @@ pub struct Size {
 /// One subject under load.
 pub struct Bench {
     pub target: SocketAddr,
-    pub upstream: SocketAddr,
+    pub upstream: Upstream,
     /// `None` on the direct way.
     pub proxy: Option<Family>,
-    pub generator: Generator,
     pub size: Size,
-}
-
-/// The processes of the benchmark itself.
-#[derive(Clone)]
-pub struct Generator {
-    pub load: Family,
-    pub upstream: Family,
-    pub cores: usize,
-}
-
-impl Generator {
-    fn cpu_ns(&self) -> io::Result<u64> {
-        Ok(self.load.cpu_ns()? + self.upstream.cpu_ns()?)
-    }
 }
 
 impl Scenario {
     pub async fn run(self, bench: &Bench) -> io::Result<Vec<Sample>> {
         // Far more than any needs: an end for a proxy that hangs.
-        let limit = Duration::from_secs(60) + bench.size.paced + bench.size.flat_out;
+        let limit = Duration::from_secs(60) + bench.size.paced + bench.size.saturated;
         let result = match self {
             Self::Paced => timeout(limit, paced::run(bench)).await,
             Self::Short => timeout(limit, short::run(bench)).await,
             Self::Ttft => timeout(limit, ttft::run(bench)).await,
-            Self::FlatOut => timeout(limit, flat_out::run(bench)).await,
+            Self::OneAhead => timeout(limit, saturated::run(bench, &saturated::ONE_AHEAD)).await,
+            Self::FlatOut => timeout(limit, saturated::run(bench, &saturated::FLAT_OUT)).await,
             Self::Cancel => timeout(limit, cancel::run(bench)).await,
             Self::Held => timeout(limit, held::run(bench)).await,
             Self::Unread => timeout(limit, unread::run(bench)).await,
@@ -124,7 +113,7 @@ impl Mark {
         Ok(Self {
             at: now_ns(),
             proxy: bench.proxy.as_ref().map_or(Ok(0), Family::cpu_ns)?,
-            generator: bench.generator.cpu_ns()?,
+            generator: Family::this_process().cpu_ns()?,
         })
     }
 

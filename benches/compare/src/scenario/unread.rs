@@ -1,13 +1,13 @@
 //! A client that asks and never reads: how much of the answer is taken from the upstream.
 
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::{Bench, next_id};
-use crate::client::{Client, Control};
-use crate::http::bad;
+use crate::client::Client;
 use crate::process::Family;
 use crate::script::Script;
 use crate::stats::Sample;
@@ -28,12 +28,11 @@ pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
         pad: PAD,
         ..Script::default()
     };
-    let mut control = Control::connect(bench.upstream).await?;
     let before = memory()?;
     let mut client = Client::connect(bench.target).await?;
     client.send(&script).await?;
-    control.wait_for(script.id, "the request", |_| true).await?;
-    let written = wait_still(&mut control, script.id).await?;
+    let record = bench.upstream.record(script.id).await?;
+    let written = wait_still(&record.written).await;
     let after = memory()?;
 
     let mut samples = vec![Sample::new("unread_mib", written as f64 / 1024.0 / 1024.0)];
@@ -43,17 +42,15 @@ pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
     Ok(samples)
 }
 
-async fn wait_still(control: &mut Control, id: u64) -> io::Result<u64> {
+async fn wait_still(count: &Cell<u64>) -> u64 {
     let (mut written, mut still) = (0, 0);
     for _ in 0..LOOKS {
         sleep(LOOK).await;
-        let known = control.known(id).await?;
-        let now = known.ok_or_else(|| bad("record lost"))?.written;
-        still = if now == written { still + 1 } else { 0 };
-        written = now;
+        still = if count.get() == written { still + 1 } else { 0 };
+        written = count.get();
         if still == STILL {
             break;
         }
     }
-    Ok(written)
+    written
 }

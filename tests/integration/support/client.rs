@@ -1,0 +1,70 @@
+//! A raw socket, for what no HTTP library would do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{chat, soon};
+
+pub struct Client {
+    socket: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self { socket: TcpStream::connect(address).await.unwrap(), received: Vec::new() }
+    }
+
+    /// Connects and sends the usual chat request.
+    pub async fn chat(address: SocketAddr, stream: bool) -> Self {
+        let mut client = Self::connect(address).await;
+        client.send(&request("/v1/chat/completions", &chat(stream))).await;
+        client
+    }
+
+    pub async fn send(&mut self, bytes: &(impl AsRef<[u8]> + ?Sized)) {
+        self.socket.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Reads until `text` has come; returns everything so far.
+    pub async fn read_until(&mut self, text: &str) -> String {
+        soon(&format!("receiving {text:?}"), async {
+            while !self.text().contains(text) {
+                assert!(self.socket.read_buf(&mut self.received).await.unwrap() > 0, "closed after {:?}", self.text());
+            }
+        })
+        .await;
+        self.text()
+    }
+
+    /// Reads until the other side closes; returns everything so far.
+    pub async fn read_to_end(&mut self) -> String {
+        let _ = soon("the end of the connection", self.socket.read_to_end(&mut self.received)).await;
+        self.text()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+
+    /// FIN, with the reading side left open.
+    pub async fn close_writing(&mut self) {
+        self.socket.shutdown().await.unwrap();
+    }
+
+    /// RST.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// A POST of JSON, as bytes.
+pub fn request(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}

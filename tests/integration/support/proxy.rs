@@ -1,0 +1,95 @@
+//! Sluicegate itself, on a free port.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use sluicegate::app::App;
+use sluicegate::config::Config;
+use sluicegate::config::provider::{BaseUrl, Origin, Provider};
+use sluicegate::http::Shutdown;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::logs::{self, Line};
+use super::{Upstream, chat, soon};
+
+/// A running proxy. Everything of it ends when it is dropped.
+pub struct Proxy {
+    pub address: SocketAddr,
+    pub shutdown: Shutdown,
+    pub config: watch::Sender<Arc<Config>>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A proxy with `upstream` as its only provider, called `upstream`.
+    pub async fn before(upstream: &Upstream) -> Self {
+        Self::configured(upstream, |_| {}).await
+    }
+
+    /// The same with a configuration of the test's own.
+    pub async fn configured(upstream: &Upstream, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::for_testing();
+        config.providers.push(provider("upstream", &upstream.url()));
+        change(&mut config);
+        Self::start(config).await
+    }
+
+    /// A proxy with exactly this configuration.
+    pub async fn start(config: Config) -> Self {
+        logs::capture();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (config, receiver) = watch::channel(Arc::new(config));
+        let shutdown = Shutdown::default();
+        let running = App::new(receiver).unwrap().run(listener, shutdown.clone());
+        let task = tokio::spawn(async move { running.await.unwrap() });
+        Self { address, shutdown, config, task }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Posts a chat request and waits for the response head.
+    pub async fn chat(&self, stream: bool) -> reqwest::Response {
+        self.post("/v1/chat/completions", chat(stream)).await
+    }
+
+    /// Posts JSON and waits for the response head.
+    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let request = client().post(self.url(path)).header("content-type", "application/json").body(body);
+        soon("a response head", request.send()).await.unwrap()
+    }
+
+    /// Gets a path and waits for the response head.
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        soon("a response head", client().get(self.url(path)).send()).await.unwrap()
+    }
+
+    /// The log line of the request with this id, once it is written.
+    pub async fn log_line(&self, request_id: &str) -> Line {
+        soon("the log line", logs::line_of(request_id)).await
+    }
+
+    /// Waits until the proxy has ended by itself.
+    pub async fn ended(mut self) {
+        soon("the end of the proxy", &mut self.task).await.unwrap();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A provider that needs nothing but a URL.
+pub fn provider(name: &str, url: &str) -> Provider {
+    Provider::compatible(name, BaseUrl::try_from(url.to_owned()).unwrap(), Origin::Configuration)
+}
+
+/// A client without a memory: every call makes its own connection.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+}
