@@ -5,6 +5,7 @@ mod health;
 mod reload;
 mod serve;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,13 +34,13 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: ServeArgs,
+    sources: SourceArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy (the default)
-    Serve(ServeArgs),
+    Serve(SourceArgs),
     /// Print the merged configuration, secrets masked; fail with the path of the key that is wrong
     Check(SourceArgs),
     /// Run only the built-in demo upstream
@@ -50,12 +51,6 @@ enum Command {
     },
     /// Ask a running server whether it lives; for container health checks
     Health(SourceArgs),
-}
-
-#[derive(Debug, Args)]
-struct ServeArgs {
-    #[command(flatten)]
-    sources: SourceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -93,8 +88,8 @@ impl SourceArgs {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => serve::serve(args.sources.into_sources()),
+    let result = match cli.command.unwrap_or(Command::Serve(cli.sources)) {
+        Command::Serve(args) => serve::serve(args.into_sources()),
         Command::Check(args) => check(&args.into_sources()),
         Command::Demo { listen } => serve::demo(listen),
         Command::Health(args) => health::check(&args.into_sources()),
@@ -114,15 +109,13 @@ fn check(sources: &Sources) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints `text` for the person at the terminal, who may have closed it.
-#[expect(clippy::print_stdout, reason = "this is the program's output")]
+/// Prints `text` for whoever reads standard output, if anybody still does.
 fn say(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "this is the program's last word")]
 fn complain(message: &str) {
-    eprintln!("sluicegate: {message}");
+    let _ = writeln!(std::io::stderr(), "sluicegate: {message}");
 }
 
 #[cfg(test)]

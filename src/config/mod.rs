@@ -41,13 +41,13 @@ pub struct Config {
     /// Log lines.
     pub log: Log,
     /// Where models are served. Empty: the demo upstream is meant.
-    #[serde(default, rename = "provider")]
+    #[serde(default, rename = "provider", skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<Provider>,
     /// Names that clients may ask for.
-    #[serde(default, rename = "model")]
+    #[serde(default, rename = "model", skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<Model>,
     /// Keys that clients present. Empty: none is needed.
-    #[serde(default, rename = "key")]
+    #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<ClientKey>,
 }
 
