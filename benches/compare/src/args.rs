@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub struct Args {
 impl Args {
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut quick, mut rounds, mut held, mut json) = (false, None, 1000, None);
-        let (mut builds, mut nginx) = (Vec::new(), PathBuf::from("/usr/sbin/nginx"));
+        let (mut builds, nginx) = (Vec::new(), env::var_os("NGINX").unwrap_or("/usr/sbin/nginx".into()));
         let mut scenarios = ALL.to_vec();
         let mut words = words;
         while let Some(word) = words.next() {
@@ -44,15 +45,12 @@ impl Args {
                 "--sluicegate" => builds.push(build(&value()?)),
                 // For the script that calls this program.
                 "--no-sluicegate" => {}
-                "--nginx" => nginx = value()?.into(),
                 "--json" => json = Some(value()?.into()),
                 _ => return Err(format!("unknown option {word}")),
             }
         }
-        let mut subjects = vec![
-            subject("direct", Kind::Direct, PathBuf::new()),
-            subject("nginx", Kind::Nginx, nginx),
-        ];
+        let mut subjects =
+            vec![subject("direct", Kind::Direct, PathBuf::new()), subject("nginx", Kind::Nginx, nginx.into())];
         subjects.extend(builds);
         check(&subjects)?;
         Ok(Self {
@@ -80,11 +78,7 @@ fn size(quick: bool, held: usize) -> Size {
 }
 
 fn subject(name: &str, kind: Kind, binary: PathBuf) -> Subject {
-    Subject {
-        name: name.to_owned(),
-        kind,
-        binary,
-    }
+    Subject { name: name.to_owned(), kind, binary }
 }
 
 fn build(text: &str) -> Subject {
@@ -94,10 +88,7 @@ fn build(text: &str) -> Subject {
 
 fn only(names: &str) -> Result<Vec<(&'static str, Scenario)>, String> {
     let find = |name: &str| ALL.iter().find(|(known, _)| *known == name).copied();
-    names
-        .split(',')
-        .map(|name| find(name).ok_or(format!("unknown scenario {name}")))
-        .collect()
+    names.split(',').map(|name| find(name).ok_or(format!("unknown scenario {name}"))).collect()
 }
 
 fn positive(text: &str) -> Result<usize, String> {

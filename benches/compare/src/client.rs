@@ -42,11 +42,7 @@ impl Client {
     }
 
     fn from_stream(target: SocketAddr, stream: TcpStream) -> io::Result<Self> {
-        Ok(Self {
-            target,
-            conn: Conn::new(stream)?,
-            reconnect: false,
-        })
+        Ok(Self { target, conn: Conn::new(stream)?, reconnect: false })
     }
 
     /// Sends a request; returns when it was sent.

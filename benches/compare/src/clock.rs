@@ -25,10 +25,7 @@ pub struct Pacer(AsyncFd<OwnedFd>);
 
 impl Pacer {
     pub fn new(first: Duration, every: Duration) -> io::Result<Self> {
-        let fd = timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
-        )?;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         let times = Itimerspec {
             // A first expiry of zero would disarm the timer.
             it_value: timespec(first.max(Duration::from_nanos(1))),
@@ -53,8 +50,5 @@ impl Pacer {
 }
 
 fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: duration.as_secs() as i64,
-        tv_nsec: duration.subsec_nanos().into(),
-    }
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
 }

@@ -29,11 +29,7 @@ impl Head {
         let text = std::str::from_utf8(bytes).map_err(|_| bad("head is not UTF-8"))?;
         let mut lines = text.split("\r\n");
         let start_line = lines.next().unwrap_or_default().to_owned();
-        let mut head = Self {
-            start_line,
-            framing: None,
-            close: false,
-        };
+        let mut head = Self { start_line, framing: None, close: false };
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             head.field(name, value.trim())?;
         }
@@ -154,10 +150,7 @@ fn line(input: &[u8]) -> Option<&[u8]> {
 }
 
 fn chunk_size(line: &[u8]) -> io::Result<u64> {
-    let digits = line
-        .iter()
-        .position(|byte| !byte.is_ascii_hexdigit())
-        .unwrap_or(line.len());
+    let digits = line.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(line.len());
     std::str::from_utf8(&line[..digits])
         .ok()
         .and_then(|text| u64::from_str_radix(text, 16).ok())
@@ -182,12 +175,7 @@ pub struct Piece<'a> {
 impl Conn {
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: vec![0; SMALLEST_BUFFER],
-            unread: 0..0,
-            read_at: 0,
-        })
+        Ok(Self { stream, buffer: vec![0; SMALLEST_BUFFER], unread: 0..0, read_at: 0 })
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -232,10 +220,7 @@ impl Conn {
             }
         };
         self.unread.start = piece.end;
-        Ok(Some(Piece {
-            bytes: &self.buffer[piece],
-            read_at: self.read_at,
-        }))
+        Ok(Some(Piece { bytes: &self.buffer[piece], read_at: self.read_at }))
     }
 
     pub async fn read_body(&mut self, mut framing: Framing) -> io::Result<Vec<u8>> {
@@ -299,10 +284,7 @@ impl Conn {
 
 fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(
-        error.kind(),
-        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
-    )
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 #[cfg(test)]

@@ -83,12 +83,7 @@ fn print(report: &Report, about: &[(&str, String)]) {
 /// What a reader needs to know of the run.
 fn about(args: &Args) -> Vec<(&str, String)> {
     let mut about = vec![
-        (
-            "command",
-            env::args()
-                .skip(1)
-                .fold("benches/compare/run".to_owned(), |all, word| all + " " + &word),
-        ),
+        ("command", env::var("COMPARE_COMMAND").unwrap_or_else(|_| "compare".to_owned())),
         ("date", said(Command::new("date").args(["-u", "+%F %H:%M UTC"]))),
         ("machine", machine()),
         ("network", network()),
@@ -137,11 +132,7 @@ fn said(command: &mut Command) -> String {
     let Ok(output) = command.output() else {
         return "unknown".to_owned();
     };
-    let bytes = if output.stdout.is_empty() {
-        output.stderr
-    } else {
-        output.stdout
-    };
+    let bytes = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     let text = String::from_utf8_lossy(&bytes);
     text.lines().next().unwrap_or_default().to_owned()
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::process::id;
 
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -96,6 +97,29 @@ impl Cores {
         };
         Ok(Self { proxy, generator })
     }
+}
+
+impl Cores {
+    /// How long both have been busy with anything since the machine started, in nanoseconds;
+    /// the time other machines took from this one's included.
+    pub fn busy_ns(&self) -> io::Result<u64> {
+        let tick = 1_000_000_000 / clock_ticks_per_second();
+        let stat = fs::read_to_string("/proc/stat")?;
+        let mut sum = 0;
+        for core in [self.proxy, self.generator] {
+            let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} ")));
+            sum += line.and_then(busy_ticks).ok_or_else(|| bad("bad /proc/stat"))? * tick;
+        }
+        Ok(sum)
+    }
+}
+
+fn busy_ticks(line: &str) -> Option<u64> {
+    let fields: Option<Vec<u64>> = line.split_ascii_whitespace().map(|field| field.parse().ok()).collect();
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = fields?[..] else {
+        return None;
+    };
+    Some(user + nice + system + irq + softirq + steal)
 }
 
 /// Pins the calling thread, and what it starts from now on, to one core.

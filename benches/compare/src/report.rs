@@ -50,10 +50,7 @@ impl Cell {
             let found = other.rounds.iter().find(|(other, _)| *other == round)?;
             Some((round, value - found.1))
         };
-        Self {
-            rounds: self.rounds.iter().filter_map(difference).collect(),
-            at_least: false,
-        }
+        Self { rounds: self.rounds.iter().filter_map(difference).collect(), at_least: false }
     }
 }
 
@@ -66,10 +63,10 @@ impl Report {
             if cells.iter().all(|cell| cell.rounds.is_empty()) {
                 continue;
             }
-            self.line(&mut table, figure.title, figure.digits, &cells, &pairs);
+            self.line(&mut table, figure.title, figure, &cells, &pairs);
             if figure.added {
                 let added = self.added(&cells);
-                self.line(&mut table, "… added to direct", figure.digits, &added, &pairs);
+                self.line(&mut table, "… added to direct", figure, &added, &pairs);
             }
         }
         table
@@ -127,15 +124,17 @@ impl Report {
         }
     }
 
-    fn line(&self, table: &mut String, title: &str, digits: usize, cells: &[Cell], pairs: &[(usize, usize)]) {
+    fn line(&self, table: &mut String, title: &str, figure: &Figure, cells: &[Cell], pairs: &[(usize, usize)]) {
+        let digits = figure.digits;
         let mut columns = vec![title.to_owned()];
         for cell in cells {
             let sign = if cell.at_least { "≥ " } else { "" };
             let text = cell.median().map(|value| format!("{sign}{value:.digits$}"));
-            columns.push(text.unwrap_or_else(|| "–".to_owned()));
+            columns.push(text.unwrap_or_else(dash));
         }
         for &(left, right) in pairs {
-            columns.push(ratio(&cells[left], &cells[right]));
+            let told = figure.ratio.then(|| ratio(&cells[left], &cells[right]));
+            columns.push(told.flatten().unwrap_or_else(dash));
         }
         columns.push(self.noise(digits, cells));
         // Writing to a string cannot fail.
@@ -156,10 +155,8 @@ impl Report {
     /// One line of JSON for the run, then one for each sample.
     pub fn write_json(&self, path: &Path, about: &[(&str, String)]) -> io::Result<()> {
         let mut file = io::BufWriter::new(File::create(path)?);
-        let about: Vec<String> = about
-            .iter()
-            .map(|(name, value)| format!("{}:{}", quoted(name), quoted(value)))
-            .collect();
+        let about: Vec<String> =
+            about.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
         writeln!(file, "{{{}}}", about.join(","))?;
         for Measured { round, subject, sample } in &self.measured {
             writeln!(
@@ -175,12 +172,14 @@ impl Report {
     }
 }
 
-fn ratio(left: &Cell, right: &Cell) -> String {
-    match (left.median(), right.median()) {
-        // Below that, a quotient says nothing.
-        (Some(left), Some(right)) if left > 0.0 && right > 0.0 => format!("{:.2}", left / right),
-        _ => "–".to_owned(),
-    }
+fn dash() -> String {
+    "–".to_owned()
+}
+
+/// Of what is above zero; below, a quotient says nothing.
+fn ratio(left: &Cell, right: &Cell) -> Option<String> {
+    let (left, right) = (left.median()?, right.median()?);
+    (left > 0.0 && right > 0.0).then(|| format!("{:.2}", left / right))
 }
 
 fn quoted(text: &str) -> String {

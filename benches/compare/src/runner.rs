@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::id;
 
 use crate::args::Args;
+use crate::clock::now_ns;
 use crate::http::bad;
-use crate::process::{Cores, pin, raise_file_limit};
+use crate::process::{Cores, Family, pin, raise_file_limit};
 use crate::report::{Measured, Report};
 use crate::scenario::{Bench, Scenario};
 use crate::stats::Sample;
@@ -26,18 +27,11 @@ pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
     let upstream = Upstream::start().await?;
     let runner = Runner {
         args,
-        place: Place {
-            directory: &directory.0,
-            upstream: upstream.address,
-            cores,
-            file_limit,
-        },
+        place: Place { directory: &directory.0, upstream: upstream.address, cores, file_limit },
         upstream,
     };
-    let mut report = Report {
-        subjects: args.subjects.iter().map(|subject| subject.name.clone()).collect(),
-        ..Report::default()
-    };
+    let mut report =
+        Report { subjects: args.subjects.iter().map(|subject| subject.name.clone()).collect(), ..Report::default() };
     for round in 0..args.rounds {
         runner.round(round, &mut report).await;
     }
@@ -86,13 +80,11 @@ impl Runner<'_> {
         if proxy.is_some() {
             samples.push(Sample::new("start_ms", started.start_ns as f64 / 1e6));
         }
-        let bench = Bench {
-            target: started.target,
-            upstream: self.upstream.clone(),
-            proxy,
-            size: self.args.size.clone(),
-        };
+        let bench =
+            Bench { target: started.target, upstream: self.upstream.clone(), proxy, size: self.args.size.clone() };
+        let quiet = Noise::listen(self.place.cores, &bench)?;
         samples.extend(scenario.run(&bench).await?);
+        samples.push(quiet.share(self.place.cores, &bench)?);
         if let Some(running) = &mut started.running
             && let Some(status) = running.child().try_wait()?
         {
@@ -102,14 +94,33 @@ impl Runner<'_> {
     }
 }
 
+/// What else the two cores do during a scenario: other programs, and other machines.
+struct Noise {
+    at: u64,
+    others: i64,
+}
+
+impl Noise {
+    fn listen(cores: Cores, bench: &Bench) -> io::Result<Self> {
+        let proxy = bench.proxy.as_ref().map_or(Ok(0), Family::cpu_ns)?;
+        let ours = proxy + Family::this_process().cpu_ns()?;
+        Ok(Self { at: now_ns(), others: cores.busy_ns()? as i64 - ours as i64 })
+    }
+
+    fn share(&self, cores: Cores, bench: &Bench) -> io::Result<Sample> {
+        let now = Self::listen(cores, bench)?;
+        let share = (now.others - self.others) as f64 / (2 * (now.at - self.at)) as f64;
+        // The kernel counts the one in ticks and the other in nanoseconds.
+        Ok(Sample::new("others", share.max(0.0) * 100.0))
+    }
+}
+
 /// A proxy needs two files per stream, and so does this process, and some more.
 fn check_held(args: &Args, file_limit: u64) -> io::Result<()> {
     let holds = args.scenarios.iter().any(|(_, scenario)| *scenario == Scenario::Held);
     let most = file_limit.saturating_sub(200) / 2;
     if holds && args.size.held as u64 > most {
-        return Err(bad(format!(
-            "at most {most} streams can be held with {file_limit} open files (see ulimit -n)"
-        )));
+        return Err(bad(format!("at most {most} streams can be held with {file_limit} open files (see ulimit -n)")));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-/// The least length of an event's token text; `pad` adds to it.
+/// Numbers in a token's text have as many digits as the largest: so they change in place.
 const DIGITS_INDEX: usize = 8;
 const DIGITS_TIME: usize = 20;
 
@@ -51,9 +51,7 @@ impl Script {
 
     /// Finds the script in a request body; whatever is missing is zero.
     pub fn from_body(body: &str) -> Self {
-        let bench = body
-            .find(r#""bench""#)
-            .map_or("", |at| &body[at + r#""bench""#.len()..]);
+        let bench = body.find(r#""bench""#).map_or("", |at| &body[at + r#""bench""#.len()..]);
         let number = |name: &str| {
             let at = bench.find(&format!("\"{name}\""))?;
             let text = bench[at + name.len() + 2..].trim_start_matches([':', ' ']);
@@ -86,16 +84,10 @@ impl TokenChunk {
             r#"{{"index":0,"delta":{{"content":"{text}"}},"logprobs":null,"finish_reason":null}}"#
         )));
         let marker = CONTENT.as_bytes();
-        let index_at = bytes
-            .windows(marker.len())
-            .position(|window| window == marker)
-            .expect("the template has a content field")
-            + marker.len();
-        Self {
-            bytes,
-            index_at,
-            time_at: index_at + DIGITS_INDEX + 1,
-        }
+        let index_at =
+            bytes.windows(marker.len()).position(|window| window == marker).expect("the template has a content field")
+                + marker.len();
+        Self { bytes, index_at, time_at: index_at + DIGITS_INDEX + 1 }
     }
 
     pub fn token(&mut self, index: u64, time: u64) -> &[u8] {
@@ -115,10 +107,8 @@ fn write_digits(place: &mut [u8], mut number: u64) {
 /// The event that ends the tokens.
 pub fn finish_chunk(tokens: u64) -> Vec<u8> {
     let mut text = event(r#"{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}"#);
-    let usage = format!(
-        r#","usage":{{"prompt_tokens":31,"completion_tokens":{tokens},"total_tokens":{}}}}}"#,
-        31 + tokens
-    );
+    let usage =
+        format!(r#","usage":{{"prompt_tokens":31,"completion_tokens":{tokens},"total_tokens":{}}}}}"#, 31 + tokens);
     text.truncate(text.len() - "}\n\n".len());
     chunk(&(text + &usage + "\n\n"))
 }
@@ -207,9 +197,8 @@ fn token(text: &[u8]) -> Option<Line> {
 fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, rest) = text.split_at(digits);
-    let number = number.iter().try_fold(0_u64, |sum, digit| {
-        sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })?;
+    let number =
+        number.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))?;
     (digits > 0).then_some((number, rest))
 }
 

@@ -8,31 +8,26 @@ pub struct Figure {
     pub digits: usize,
     /// Adds a line with the difference to the direct way, round by round.
     pub added: bool,
+    /// Sets the subjects against each other.
+    pub ratio: bool,
 }
 
 const fn figure(key: &'static str, title: &'static str, digits: usize) -> Figure {
-    Figure {
-        key,
-        title,
-        digits,
-        added: false,
-    }
+    Figure { key, title, digits, added: false, ratio: true }
+}
+
+/// Not a merit of the subject, but to be known when judging the others.
+const fn context(key: &'static str, title: &'static str, digits: usize) -> Figure {
+    Figure { ratio: false, ..figure(key, title, digits) }
 }
 
 const fn delay(key: &'static str, title: &'static str) -> Figure {
-    Figure {
-        added: true,
-        ..figure(key, title, 0)
-    }
+    Figure { added: true, ..figure(key, title, 0) }
 }
 
 /// The table's lines in their order.
 pub const FIGURES: &[Figure] = &[
-    figure(
-        "paced_cpu",
-        "CPU s per million paced tokens (50 streams, one token each 20 ms)",
-        1,
-    ),
+    figure("paced_cpu", "CPU s per million paced tokens (50 streams, one token each 20 ms)", 1),
     delay("paced_p50", "delay per token p50, µs"),
     delay("paced_p99", "delay per token p99, µs"),
     figure("short_cpu", "CPU µs per short streamed request (1 token)", 1),
@@ -41,12 +36,12 @@ pub const FIGURES: &[Figure] = &[
     delay("ttft_p99", "time to first token p99, µs"),
     figure("one_rate", "tokens/s, saturated, each moved by itself (200 streams)", 0),
     figure("one_per_cpu", "… per CPU second of the proxy", 0),
-    figure("one_proxy", "… the proxy's core in use, %", 0),
-    figure("one_generator", "… upstream's and load's core in use, %", 0),
+    context("one_proxy", "… the proxy's core in use, %", 0),
+    context("one_generator", "… upstream's and load's core in use, %", 0),
     figure("flat_rate", "tokens/s, saturated, in heaps (32 streams)", 0),
     figure("flat_per_cpu", "… per CPU second of the proxy", 0),
-    figure("flat_proxy", "… the proxy's core in use, %", 0),
-    figure("flat_generator", "… upstream's and load's core in use, %", 0),
+    context("flat_proxy", "… the proxy's core in use, %", 0),
+    context("flat_generator", "… upstream's and load's core in use, %", 0),
     figure("cancel_first_p50", "cancel before the first token p50, µs", 0),
     figure("cancel_first_p99", "cancel before the first token p99, µs", 0),
     figure("cancel_mid_p50", "cancel between tokens p50, µs", 0),
@@ -55,8 +50,9 @@ pub const FIGURES: &[Figure] = &[
     figure("held_cpu", "CPU ms per second while holding them", 2),
     figure("idle_mib", "idle memory, MiB", 1),
     figure("unread_mib", "taken from upstream of an unread 64 MiB stream, MiB", 2),
-    figure("unread_kib", "… growth of the proxy's memory by it, KiB", 0),
+    context("unread_kib", "… growth of the proxy's memory by it, KiB", 0),
     figure("start_ms", "start to first answered request, ms", 1),
+    context("others", "noise: share of both cores taken by anything else, %", 1),
 ];
 
 #[derive(Clone, Debug)]
@@ -70,11 +66,7 @@ pub struct Sample {
 impl Sample {
     pub fn new(key: &str, value: f64) -> Self {
         let figure = FIGURES.iter().find(|figure| figure.key == key);
-        Self {
-            figure: figure.expect("scenarios name figures of the table"),
-            value,
-            at_least: false,
-        }
+        Self { figure: figure.expect("scenarios name figures of the table"), value, at_least: false }
     }
 
     pub fn at_least(self, at_least: bool) -> Self {

@@ -44,9 +44,7 @@ impl Running {
         let child = command.spawn();
         pin(cores.generator)?;
         let name = command.get_program().display();
-        child
-            .map(|child| Self { child })
-            .map_err(|error| bad(format!("cannot start {name}: {error}")))
+        child.map(|child| Self { child }).map_err(|error| bad(format!("cannot start {name}: {error}")))
     }
 
     pub fn child(&mut self) -> &mut Child {
@@ -127,11 +125,7 @@ impl Subject {
             let said = fs::read_to_string(&log).unwrap_or_default();
             bad(format!("{} did not start: {error}\n{said}", self.name))
         })?;
-        Ok(Started {
-            target,
-            start_ns: answered - begin,
-            running,
-        })
+        Ok(Started { target, start_ns: answered - begin, running })
     }
 
     fn command(&self, place: &Place<'_>, target: SocketAddr) -> io::Result<Option<Command>> {
@@ -156,11 +150,7 @@ impl Subject {
 
 fn spawn_proxy(command: &mut Command, place: &Place<'_>, log: &Path) -> io::Result<Running> {
     let log = File::create(log)?;
-    command
-        .current_dir(place.directory)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log);
+    command.current_dir(place.directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Running::spawn(command, place.cores)
 }
 
@@ -192,10 +182,7 @@ async fn first_answer(target: SocketAddr, mut running: Option<&mut Running>) -> 
 
 async fn one_answer(target: SocketAddr) -> io::Result<u64> {
     let mut arrived_at = 0;
-    let script = Script {
-        tokens: 1,
-        ..Script::default()
-    };
+    let script = Script { tokens: 1, ..Script::default() };
     let mut client = Client::connect(target).await?;
     client.ask(&script, |token| arrived_at = token.arrived_at).await?;
     Ok(arrived_at)
@@ -204,12 +191,7 @@ async fn one_answer(target: SocketAddr) -> io::Result<u64> {
 /// nginx as one sets it up for token streams: nothing buffered, connections kept on both
 /// sides, the usual log line per request. Its limits are lifted, not its work.
 fn nginx_config(place: &Place<'_>, target: SocketAddr) -> String {
-    let Place {
-        directory,
-        upstream,
-        file_limit,
-        ..
-    } = place;
+    let Place { directory, upstream, file_limit, .. } = place;
     let directory = directory.display();
     let connections = (*file_limit).min(20_000);
     format!(

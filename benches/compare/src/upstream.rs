@@ -52,10 +52,7 @@ pub struct Upstream {
 impl Upstream {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let upstream = Self {
-            address: listener.local_addr()?,
-            records: Rc::default(),
-        };
+        let upstream = Self { address: listener.local_addr()?, records: Rc::default() };
         tokio::task::spawn_local(upstream.clone().accept(listener));
         Ok(upstream)
     }
@@ -115,9 +112,7 @@ pub async fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> io::Result
             }
         }
     });
-    found
-        .await
-        .map_err(|_| bad(format!("upstream did not see {what} within 3 s")))
+    found.await.map_err(|_| bad(format!("upstream did not see {what} within 3 s")))
 }
 
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
@@ -141,11 +136,11 @@ async fn answer(conn: &mut Conn, script: &Script, record: &Record) -> io::Result
 async fn paced(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
     let pacer = Pacer::new(script.first_delay, script.interval)?;
     let mut chunk = TokenChunk::new(script.pad);
-    let mut due = wait(conn, &pacer).await?;
+    let mut due = while_open(conn, pacer.tick()).await??;
     write(conn, RESPONSE_HEAD, record).await?;
     for index in 0..script.tokens {
         if due == 0 {
-            due = wait(conn, &pacer).await?;
+            due = while_open(conn, pacer.tick()).await??;
         }
         due -= 1;
         write(conn, chunk.token(index, now_ns()), record).await?;
@@ -163,7 +158,8 @@ async fn flat_out(conn: &mut Conn, script: &Script, record: &Record) -> io::Resu
     let mut chunk = TokenChunk::new(script.pad);
     for index in 0..script.tokens {
         if script.window > 0 {
-            record.wait_arrived((index + 1).saturating_sub(script.window)).await;
+            let arrived = record.wait_arrived((index + 1).saturating_sub(script.window));
+            while_open(conn, arrived).await?;
         } else if index % BURST == BURST - 1 {
             tokio::task::yield_now().await;
         }
@@ -172,10 +168,11 @@ async fn flat_out(conn: &mut Conn, script: &Script, record: &Record) -> io::Resu
     Ok(())
 }
 
-/// Waits for the timer, but no longer than the connection lasts.
-async fn wait(conn: &mut Conn, pacer: &Pacer) -> io::Result<u64> {
+/// Waits for something, but no longer than the connection lasts.
+async fn while_open<T>(conn: &mut Conn, something: impl Future<Output = T>) -> io::Result<T> {
     tokio::select! {
-        ticks = pacer.tick() => ticks,
+        biased;
+        done = something => Ok(done),
         () = conn.closed() => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }

@@ -47,10 +47,7 @@ pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
 
 /// A few answers, so that what is set up once is not counted to the streams.
 async fn warm_up(target: SocketAddr) -> io::Result<()> {
-    let script = Script {
-        tokens: 1,
-        ..Script::default()
-    };
+    let script = Script { tokens: 1, ..Script::default() };
     for _ in 0..10 {
         let mut client = Client::connect(target).await?;
         client.ask(&script, |_| {}).await?;
@@ -77,11 +74,7 @@ async fn open(target: SocketAddr, count: usize) -> io::Result<Vec<Client>> {
 }
 
 async fn open_one(target: SocketAddr, number: usize) -> io::Result<Client> {
-    let script = Script {
-        tokens: 1,
-        hold: true,
-        ..Script::default()
-    };
+    let script = Script { tokens: 1, hold: true, ..Script::default() };
     let host = u8::try_from(2 + number / PER_SOURCE).map_err(|_| bad("too many streams"))?;
     let mut client = Client::connect_from(Ipv4Addr::new(127, 0, 0, host), target).await?;
     client.send(&script).await?;

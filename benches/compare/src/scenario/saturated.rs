@@ -54,12 +54,7 @@ pub async fn run(bench: &Bench, way: &Way) -> io::Result<Vec<Sample>> {
     let seen = Rc::new(Cell::new(0));
     let mut streams = JoinSet::new();
     for _ in 0..way.streams {
-        let script = Script {
-            id: next_id(),
-            tokens: 99_999_999,
-            window: way.window,
-            ..Script::default()
-        };
+        let script = Script { id: next_id(), tokens: 99_999_999, window: way.window, ..Script::default() };
         let upstream = bench.upstream.clone();
         streams.spawn_local(stream(bench.target, script, upstream, Rc::clone(&seen)));
     }

@@ -43,10 +43,7 @@ pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
 }
 
 async fn connection(target: SocketAddr, until: Instant, answered: Rc<Cell<u64>>) -> io::Result<()> {
-    let script = Script {
-        tokens: 1,
-        ..Script::default()
-    };
+    let script = Script { tokens: 1, ..Script::default() };
     let mut client = Client::connect(target).await?;
     while Instant::now() < until {
         client.ask(&script, |_| {}).await?;

@@ -10,10 +10,7 @@ use crate::stats::{Sample, percentiles};
 const WARM_UP: usize = 20;
 
 pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
-    let script = Script {
-        tokens: 1,
-        ..Script::default()
-    };
+    let script = Script { tokens: 1, ..Script::default() };
     let mut client = Client::connect(bench.target).await?;
     let mut times = Vec::with_capacity(bench.size.requests);
     for number in 0..WARM_UP + bench.size.requests {

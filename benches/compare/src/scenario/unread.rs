@@ -22,12 +22,7 @@ const LOOKS: u32 = 100;
 
 pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
     let memory = || bench.proxy.as_ref().map(Family::memory_kib).transpose();
-    let script = Script {
-        id: next_id(),
-        tokens: EVENTS,
-        pad: PAD,
-        ..Script::default()
-    };
+    let script = Script { id: next_id(), tokens: EVENTS, pad: PAD, ..Script::default() };
     let before = memory()?;
     let mut client = Client::connect(bench.target).await?;
     client.send(&script).await?;
