@@ -1,11 +1,10 @@
 //! Log lines on standard error, as text or JSON.
 
-use std::io::IsTerminal;
-
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::text::Text;
 use crate::config::log::{Format, Level, Log};
 
 /// Starts logging for the whole process. Only the first call has an effect.
@@ -20,7 +19,7 @@ pub fn init(config: &Log) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(level);
     let result = match config.format {
-        Format::Text => registry.with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())).try_init(),
+        Format::Text => registry.with(lines.event_format(Text)).try_init(),
         Format::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
     if result.is_err() {

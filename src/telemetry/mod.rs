@@ -2,5 +2,6 @@
 
 pub mod logging;
 pub mod record;
+mod text;
 
 pub use record::Record;
