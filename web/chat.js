@@ -282,7 +282,8 @@ class Answer {
       this.#thought.until = performance.now();
     }
     dataset.state = state;
-    announce(STATUS[state]);
+    // An answer of a chat that was given up has nobody to tell.
+    if (state === "waiting" || this.element.isConnected) announce(STATUS[state]);
   }
 
   /** Brings the running figures up to date. */
@@ -383,6 +384,7 @@ function newChat() {
   ui.welcome.hidden = false;
   ui.scroller.scrollTop = 0;
   ui.input.focus();
+  announce("Ready");
 }
 
 // ---- Models and key ---------------------------------------------------------------------------
