@@ -25,7 +25,7 @@ use crate::framing::Splitter;
 use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
-use crate::upstream::response::is_event_stream;
+use crate::upstream::response::{expect_identity, is_event_stream};
 use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
 
 /// Any method on `/v1/…` that no other route takes.
@@ -100,11 +100,12 @@ fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> 
 /// Sends the request and passes the response on while it arrives.
 async fn exchange(context: Context, target: Target, request: reqwest::Request) -> Result<Response, Error> {
     let config = &context.state.config.stream;
-    let started = tokio::time::Instant::now();
+    let asked = tokio::time::Instant::now();
     let response = upstream::send(&target, request, (Phase::Response, config.response_timeout), config).await?;
     let (parts, body) = http::Response::from(response).into_parts();
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
     if parts.headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
+        expect_identity(&target.upstream.name, &parts.headers)?;
         let stream = OpenStream {
             target,
             headers: HeaderMap::new(),
@@ -112,7 +113,7 @@ async fn exchange(context: Context, target: Target, request: reqwest::Request) -
             body,
             splitter: Splitter::new(config.max_frame_bytes),
             observer: Observer::opaque(),
-            started,
+            asked,
         };
         let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());
         return Ok(event_stream(headers::about(&parts.headers), relay));

@@ -19,7 +19,7 @@ use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::openai_chat::observe::Observer;
 use crate::error::{Error, Phase};
-use crate::framing::Splitter;
+use crate::framing::{FrameTooLarge, Splitter};
 
 pub use client::Upstream;
 pub use request::UpstreamRequest;
@@ -41,10 +41,10 @@ pub struct OpenStream {
     /// What has been read of it so far.
     pub observer: Observer,
     /// When the request was sent.
-    pub started: Instant,
+    pub asked: Instant,
 }
 
-/// Asks `targets` in turn until one has sent a first event, and returns its stream.
+/// Asks `targets` in turn until one has sent a first event, and returns its stream. The client asked at `started`.
 ///
 /// # Errors
 ///
@@ -54,15 +54,34 @@ pub async fn open_stream(
     request: UpstreamRequest,
     choices: u32,
     config: StreamConfig,
+    started: Instant,
 ) -> Result<OpenStream, Error> {
     let mut last = None;
     for target in targets {
-        match open_one(&target, &request, choices, &config).await {
+        match open_in_time(&target, &request, choices, &config, started).await {
             Err(error) if error.retryable() => last = Some(error),
             result => return result,
         }
     }
     Err(last.expect("a route has at least one target"))
+}
+
+/// Asks one target, within the time for a first token and what is left of the time for a whole stream.
+async fn open_in_time(
+    target: &Target,
+    request: &UpstreamRequest,
+    choices: u32,
+    config: &StreamConfig,
+    started: Instant,
+) -> Result<OpenStream, Error> {
+    let first_token = (Instant::now(), Phase::FirstToken, config.first_token_timeout);
+    let total = config.total_timeout.map(|limit| (started, Phase::Total, limit));
+    let deadlines = [Some(first_token), total].into_iter().flatten();
+    let (since, phase, limit) = deadlines.min_by_key(|(since, _, limit)| *since + *limit).unwrap_or(first_token);
+    match tokio::time::timeout_at(since + limit, open_one(target, request, choices, config)).await {
+        Ok(result) => result,
+        Err(_) => Err(timeout(&target.upstream.name, phase, limit)),
+    }
 }
 
 async fn open_one(
@@ -71,10 +90,9 @@ async fn open_one(
     choices: u32,
     config: &StreamConfig,
 ) -> Result<OpenStream, Error> {
-    let started = Instant::now();
-    let provider = &target.upstream.name;
+    let asked = Instant::now();
     let response = send(target, request.to(target), (Phase::Headers, config.headers_timeout), config).await?;
-    response::expect_event_stream(provider, &response)?;
+    let response = response::expect_event_stream(&target.upstream, response).await?;
     let (parts, body) = http::Response::from(response).into_parts();
     let open = OpenStream {
         target: target.clone(),
@@ -83,43 +101,25 @@ async fn open_one(
         body,
         splitter: Splitter::new(config.max_frame_bytes),
         observer: Observer::chat(choices),
-        started,
+        asked,
     };
-    let deadline = started + config.first_token_timeout;
-    match tokio::time::timeout_at(deadline, open.wait_for_first_frame(config)).await {
-        Ok(result) => result,
-        Err(_) => Err(timeout(provider, Phase::FirstToken, config.first_token_timeout)),
-    }
+    open.wait_for_first_frame(config).await
 }
 
 impl OpenStream {
     /// Reads until an event with data has come. What comes before it (comments) is kept with it.
     async fn wait_for_first_frame(mut self, config: &StreamConfig) -> Result<Self, Error> {
-        let provider = self.target.upstream.name.clone();
         let mut early = Vec::new();
         while !self.observer.has_data() && self.observer.error().is_none() {
-            let frame = tokio::time::timeout(config.idle_timeout, self.body.frame()).await;
-            let frame = frame.map_err(|_| timeout(&provider, Phase::Idle, config.idle_timeout))?;
-            let data = match frame {
-                None => {
-                    return Err(Error::UpstreamTruncated { provider: provider.to_string() });
-                }
-                Some(frame) => {
-                    frame.map_err(|error| response::broken(&provider, error))?.into_data().unwrap_or_default()
-                }
-            };
-            let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&provider, error))?;
-            self.observer.observe(&run);
-            early.extend_from_slice(&run);
+            early.extend_from_slice(&self.next_run(config).await?);
             if early.len() > config.max_frame_bytes {
-                return Err(response::frame_too_large(
-                    &provider,
-                    crate::framing::FrameTooLarge { limit: config.max_frame_bytes },
-                ));
+                let limit = config.max_frame_bytes;
+                return Err(response::frame_too_large(&self.target.upstream.name, FrameTooLarge { limit }));
             }
         }
+        let provider = &self.target.upstream.name;
         if let Some(error) = self.observer.error() {
-            return Err(response::reported(&provider, error.clone()));
+            return Err(response::reported(&self.target.upstream, error.clone()));
         }
         if self.observer.undecoded() > 0 {
             let what = "an event whose data is not JSON".to_owned();
@@ -127,6 +127,25 @@ impl OpenStream {
         }
         self.first = early.into();
         Ok(self)
+    }
+
+    /// Reads on; returns the next whole frames, possibly none.
+    async fn next_run(&mut self, config: &StreamConfig) -> Result<Bytes, Error> {
+        let provider = &self.target.upstream.name;
+        let frame = tokio::time::timeout(config.idle_timeout, self.body.frame()).await;
+        let Some(frame) = frame.map_err(|_| timeout(provider, Phase::Idle, config.idle_timeout))? else {
+            let last = self.observer.observe_rest(&self.splitter.take_partial());
+            let is_end = last.is_none() && self.observer.error().is_none();
+            return if is_end {
+                Err(Error::UpstreamTruncated { provider: provider.to_string() })
+            } else {
+                Ok(last.unwrap_or_default())
+            };
+        };
+        let data = frame.map_err(|error| response::broken(provider, error))?.into_data().unwrap_or_default();
+        let run = self.splitter.push(data).map_err(|error| response::frame_too_large(provider, error))?;
+        self.observer.observe(&run);
+        Ok(run)
     }
 }
 
@@ -189,8 +208,9 @@ pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &Strea
 async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
     let provider = &target.upstream.name;
     let response = send(target, request.to(target), (Phase::Response, config.response_timeout), config).await?;
+    response::expect_identity(provider, response.headers())?;
     let (parts, body) = http::Response::from(response).into_parts();
     let body = response::read_whole(provider, body, config).await?;
-    let usage = response::expect_answer(provider, &parts.headers, &body)?;
+    let usage = response::expect_answer(&target.upstream, &parts.headers, &body)?;
     Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })
 }
