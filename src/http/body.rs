@@ -48,6 +48,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, config: &Server) -> Re
     }
 }
 
-async fn within<T>(limit: Duration, reading: impl Future<Output = T>) -> Result<T, Error> {
+/// Reads no longer than `limit`.
+pub(super) async fn within<T>(limit: Duration, reading: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout(limit, reading).await.map_err(|_| Error::BodyTimeout)
 }
