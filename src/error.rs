@@ -10,8 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::dialect::openai_chat::request::Malformed;
-
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -310,12 +308,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<Malformed> for Error {
-    fn from(malformed: Malformed) -> Self {
-        Self::InvalidRequest { message: malformed.message, param: malformed.param }
-    }
-}
 
 impl Error {
     /// The name of the provider that failed, if one did.

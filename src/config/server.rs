@@ -36,7 +36,7 @@ pub struct Server {
     /// From the first byte of a request to the end of its head.
     #[serde(with = "units::duration")]
     pub header_timeout: Duration,
-    /// For a request body that must be read whole.
+    /// For what must be read of a request body before it can be sent on: all of JSON, the start of a form.
     #[serde(with = "units::duration")]
     pub body_timeout: Duration,
     /// How long a client may take no byte while there are some for it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::config::server::Server;
@@ -16,6 +16,20 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Refuses a body in any transfer coding but `chunked`, the only one that hyper undoes: with others under it, what they
+/// wrap would be taken for the body itself.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Error> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Error::InvalidRequest {
+            message: "Send the body with a content length or chunked, and in no other transfer coding.".to_owned(),
+            param: None,
+        }),
+    }
 }
 
 /// Reads the whole of `body`, within the size and time the configuration allows.
@@ -34,6 +48,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, config: &Server) -> Re
     }
 }
 
-async fn within<T>(limit: Duration, reading: impl Future<Output = T>) -> Result<T, Error> {
+/// Reads no longer than `limit`.
+pub(super) async fn within<T>(limit: Duration, reading: impl Future<Output = T>) -> Result<T, Error> {
     tokio::time::timeout(limit, reading).await.map_err(|_| Error::BodyTimeout)
 }

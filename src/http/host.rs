@@ -16,12 +16,14 @@ use crate::error::Error;
 /// The host and port that the request names.
 ///
 /// [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2): HTTP/1.1 requests without exactly one valid `Host`
-/// are answered with 400. hyper leaves that check to us.
+/// are answered with 400, and a whole URL in the request line, like HTTP/2's `:authority`, counts more than that field. hyper
+/// leaves both to us.
 pub(super) fn of(request: &Request) -> Result<String, Error> {
+    let authority = request.uri().authority().cloned();
     let mut values = request.headers().get_all(HOST).iter();
     let host = match (values.next(), values.next()) {
-        (Some(host), None) => parse(host),
-        (None, None) if request.version() != Version::HTTP_11 => request.uri().authority().cloned(),
+        (Some(host), None) => parse(host).map(|host| authority.unwrap_or(host)),
+        (None, None) if request.version() != Version::HTTP_11 => authority,
         _ => None,
     };
     match host {

@@ -43,7 +43,8 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
         let outgoing = request.to(&target);
         return exchange(context, target, outgoing).await;
     }
-    let (model, body) = multipart::find_model(&parts.headers, body).await?;
+    let body_timeout = context.state.config.server.body_timeout;
+    let (model, body) = body::within(body_timeout, multipart::find_model(&parts.headers, body)).await??;
     let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
     let (length, body) = body.rename_model(&target.model);
     let mut outgoing = request.with_body(&target, body);

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::cors::Page;
 use super::state::{Context, Shutdown, State};
-use super::{headers, host, request_id, routes};
+use super::{body, headers, host, request_id, routes};
 use crate::error::Error;
 use crate::relay::guard::Peer;
 use crate::telemetry::Record;
@@ -67,7 +67,7 @@ async fn admit(
     page: &mut Page,
 ) -> Result<Response, Error> {
     let config = &context.state.config;
-    // 1. Is it meant for this server?
+    // 1. Is it a request, and meant for this server?
     let host = host::of(&request)?;
     host::check(&host, listen, &config.server)?;
     // 2. Does it come from a page that may call? Browsers ask first, without a key.
@@ -75,6 +75,7 @@ async fn admit(
     if let Some(answer) = page.preflight(request.method(), request.headers()) {
         return answer;
     }
+    body::check_coding(request.headers())?;
     if *page == Page::Foreign && context.state.keys.is_open() {
         return Err(Error::OriginRefused);
     }

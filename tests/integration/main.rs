@@ -9,4 +9,6 @@
 
 mod support;
 
+mod architecture;
 mod cancellation;
+mod requests;

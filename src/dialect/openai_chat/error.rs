@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::request::Malformed;
 use crate::error::{Error, Origin};
 
 #[derive(Debug, Serialize)]
@@ -58,6 +59,12 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
             (_, Origin::Upstream) => object("upstream_error", None, Some(error.kind())),
             (_, Origin::Proxy) => object("server_error", None, Some(error.kind())),
         }
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Self {
+        Self::InvalidRequest { message: malformed.message, param: malformed.param }
     }
 }
 

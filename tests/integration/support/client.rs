@@ -46,6 +46,30 @@ impl Client {
         self.text()
     }
 
+    /// Reads one response with a content length, and leaves what is behind it for the next.
+    pub async fn response(&mut self) -> Response {
+        let end = loop {
+            if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.read_more().await;
+        };
+        let head = String::from_utf8(self.received.drain(..end).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut response = Response { status, head, body: String::new() };
+        let length = response.header("content-length").map_or(0, |length| length.parse().unwrap());
+        while self.received.len() < length {
+            self.read_more().await;
+        }
+        response.body = String::from_utf8(self.received.drain(..length).collect()).unwrap();
+        response
+    }
+
+    async fn read_more(&mut self) {
+        let read = soon("more of a response", self.socket.read_buf(&mut self.received)).await.unwrap();
+        assert!(read > 0, "closed after {:?}", self.text());
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.received).into_owned()
     }
@@ -59,6 +83,30 @@ impl Client {
     pub fn reset(self) {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
+}
+
+/// A response as it came.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    /// Status line and header lines.
+    pub head: String,
+    pub body: String,
+}
+
+impl Response {
+    /// The value of a header field, if it came.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+}
+
+/// The value of the first field called `name` in the head of a message.
+pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        field.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
 }
 
 /// A POST of JSON, as bytes.

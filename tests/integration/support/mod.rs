@@ -6,16 +6,18 @@
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
 
-#![allow(dead_code, reason = "a vocabulary is not used up by any one test")]
+#![allow(dead_code, unused_imports, reason = "a vocabulary is not used up by any one test")]
 
 mod client;
+mod error;
 mod logs;
 mod proxy;
 mod script;
 mod upstream;
 
-pub use client::{Client, request};
-pub use proxy::{Proxy, client, provider};
+pub use client::{Client, Response, request};
+pub use error::ApiError;
+pub use proxy::{Proxy, client, key, provider};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use upstream::{Received, Upstream};
 

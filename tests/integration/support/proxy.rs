@@ -1,11 +1,13 @@
 //! Sluicegate itself, on a free port.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sluicegate::app::App;
 use sluicegate::config::Config;
+use sluicegate::config::client_key::ClientKey;
 use sluicegate::config::provider::{BaseUrl, Origin, Provider};
+use sluicegate::config::secret::Secret;
 use sluicegate::http::Shutdown;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -89,7 +91,15 @@ pub fn provider(name: &str, url: &str) -> Provider {
     Provider::compatible(name, BaseUrl::try_from(url.to_owned()).unwrap(), Origin::Configuration)
 }
 
+/// A key that clients may present.
+pub fn key(name: &str, secret: &str) -> ClientKey {
+    ClientKey { name: name.to_owned(), secret: Some(Secret::new(secret)), sha256: None }
+}
+
 /// A client without a memory: every call makes its own connection.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+    // Made once: reading the system's certificates takes longer than most tests.
+    static CLIENT: LazyLock<reqwest::Client> =
+        LazyLock::new(|| reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap());
+    CLIENT.clone()
 }
