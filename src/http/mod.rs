@@ -19,6 +19,7 @@ mod protocol;
 mod request_id;
 mod routes;
 mod shell;
+mod stalled;
 pub mod state;
 pub mod tls;
 
