@@ -23,5 +23,5 @@ mod stalled;
 pub mod state;
 pub mod tls;
 
-pub use accept::serve;
+pub use accept::{listen, serve};
 pub use state::{Shutdown, State};

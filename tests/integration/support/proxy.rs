@@ -1,12 +1,12 @@
 //! Sluicegate itself, on a free port.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sluicegate::app::App;
 use sluicegate::config::Config;
 use sluicegate::config::provider::{BaseUrl, Origin, Provider};
-use sluicegate::http::Shutdown;
+use sluicegate::http::{self, Shutdown};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -35,10 +35,11 @@ impl Proxy {
         Self::start(config).await
     }
 
-    /// A proxy with exactly this configuration.
-    pub async fn start(config: Config) -> Self {
+    /// A proxy with exactly this configuration, but for the port.
+    pub async fn start(mut config: Config) -> Self {
         logs::capture();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        config.server.listen.set_port(0);
+        let listener = http::listen(&config.server).unwrap();
         let address = listener.local_addr().unwrap();
         let (config, receiver) = watch::channel(Arc::new(config));
         let shutdown = Shutdown::default();
