@@ -18,7 +18,7 @@ use super::{banner, reload, say};
 use crate::app::App;
 use crate::config::provider::{BaseUrl, Origin, Provider};
 use crate::config::{Config, Sources};
-use crate::http::Shutdown;
+use crate::http::{self, Shutdown};
 use crate::telemetry::logging;
 
 /// Runs the proxy until it is told to stop.
@@ -30,7 +30,7 @@ pub(super) fn serve(sources: Sources) -> Result<(), String> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    let listener = bind(config.server.listen)?;
+    let listener = http::listen(&config.server).map_err(|error| refused(config.server.listen, &error))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let (sender, receiver) = watch::channel(Arc::clone(&config));
     let app = App::new(receiver).map_err(|error| error.to_string())?;
@@ -49,7 +49,11 @@ pub(super) fn demo(listen: SocketAddr) -> Result<(), String> {
 }
 
 fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}"))
+    TcpListener::bind(listen).map_err(|error| refused(listen, &error))
+}
+
+fn refused(listen: SocketAddr, error: &io::Error) -> String {
+    format!("cannot listen on {listen}: {error}")
 }
 
 fn runtime() -> Result<Runtime, String> {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +24,8 @@ use crate::relay::guard::Peer;
 
 /// When the process is out of file descriptors, closing connections need a moment.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How many connections may wait in the kernel's queue. It has a limit of its own, which is the one meant.
+const BACKLOG: i32 = i32::MAX;
 /// Between the deadline of a shutdown and the end of the last connection: the last words must get out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,27 @@ struct Listening {
     config: Arc<Server>,
     tls: Option<TlsAcceptor>,
     shell: Shell,
+}
+
+/// Opens the listener, with the options that connections inherit from it: cheaper than setting them on each, and set before
+/// the first can come.
+///
+/// # Errors
+///
+/// If the address cannot be had.
+pub fn listen(config: &Server) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(config.listen), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(config.send_buffer_bytes)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5)),
+    )?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(config.tcp_user_timeout))?;
+    socket.bind(&config.listen.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Serves connections of `listener` until `shutdown`, then until the last response is out or the deadline is past.
@@ -49,7 +72,6 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> io::Result<()> {
     let config = Arc::new(state.borrow().config.server.clone());
-    prepare(&listener, &config)?;
     let listen: IpAddr = listener.local_addr()?.ip();
     let shell = Shell { router: routes::router(), state, listen, peer: Peer::default(), shutdown: shutdown.clone() };
     let listening = Arc::new(Listening { config, tls, shell });
@@ -76,19 +98,6 @@ pub async fn serve(
         () = tasks.wait() => {}
         () = forced => {}
     }
-    Ok(())
-}
-
-/// Options that connections inherit from their listener; cheaper than setting them on each.
-fn prepare(listener: &TcpListener, config: &Server) -> io::Result<()> {
-    let socket = SockRef::from(listener);
-    socket.set_tcp_nodelay(true)?;
-    socket.set_send_buffer_size(config.send_buffer_bytes)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5)),
-    )?;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(config.tcp_user_timeout))?;
     Ok(())
 }
 

@@ -19,8 +19,9 @@ mod protocol;
 mod request_id;
 mod routes;
 mod shell;
+mod stalled;
 pub mod state;
 pub mod tls;
 
-pub use accept::serve;
+pub use accept::{listen, serve};
 pub use state::{Shutdown, State};

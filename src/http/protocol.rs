@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::shell::Shell;
+use super::stalled::{StreamExecutor, StreamShell};
 use crate::config::server::Server;
+use crate::relay::guard::Peer;
 
 /// The first bytes of an HTTP/2 connection ([RFC 9113 §3.4](https://www.rfc-editor.org/rfc/rfc9113#section-3.4)).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -77,7 +79,7 @@ pub(super) async fn converse(
             let _ = connection.await;
         }
         Protocol::Http2 => {
-            let mut connection = pin!(http2(&config).serve_connection(io, shell));
+            let mut connection = pin!(http2(&config, shell.peer.clone()).serve_connection(io, StreamShell(shell)));
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
@@ -98,8 +100,8 @@ fn http1(config: &Server) -> http1::Builder {
     builder
 }
 
-fn http2(config: &Server) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2(config: &Server, peer: Peer) -> http2::Builder<StreamExecutor> {
+    let mut builder = http2::Builder::new(StreamExecutor { peer, write_timeout: config.write_timeout });
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(H2_PING_INTERVAL)

@@ -43,7 +43,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Shell {
 }
 
 impl Shell {
-    async fn answer(self, request: Request) -> Response {
+    pub(super) async fn answer(self, request: Request) -> Response {
         let request_id = request_id::of(request.headers());
         let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
         let state = Arc::clone(&self.state.borrow());

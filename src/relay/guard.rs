@@ -4,9 +4,9 @@
 //! guard's `Drop` is where a stream is settled, exactly once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::canonical::Usage;
 use crate::dialect::openai_chat::observe::Observer;
@@ -17,17 +17,23 @@ use crate::telemetry::record::Outcome;
 /// What the connection knows about its client and a stream must know to tell why it was dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
-    stalled: Arc<AtomicBool>,
+    stalled: CancellationToken,
 }
 
 impl Peer {
+    /// The client of one of several streams over this connection. It may stall alone, and stalls with its connection.
+    #[must_use]
+    pub fn stream(&self) -> Self {
+        Self { stalled: self.stalled.child_token() }
+    }
+
     /// The client has taken nothing for longer than it may.
     pub fn set_stalled(&self) {
-        self.stalled.store(true, Ordering::Relaxed);
+        self.stalled.cancel();
     }
 
     fn is_stalled(&self) -> bool {
-        self.stalled.load(Ordering::Relaxed)
+        self.stalled.is_cancelled()
     }
 }
 

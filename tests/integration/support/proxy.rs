@@ -1,6 +1,6 @@
 //! Sluicegate itself, on a free port.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use sluicegate::app::App;
@@ -8,7 +8,7 @@ use sluicegate::config::Config;
 use sluicegate::config::client_key::ClientKey;
 use sluicegate::config::provider::{BaseUrl, Origin, Provider};
 use sluicegate::config::secret::Secret;
-use sluicegate::http::Shutdown;
+use sluicegate::http::{self, Shutdown};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -37,10 +37,11 @@ impl Proxy {
         Self::start(config).await
     }
 
-    /// A proxy with exactly this configuration.
-    pub async fn start(config: Config) -> Self {
+    /// A proxy with exactly this configuration, but for the port.
+    pub async fn start(mut config: Config) -> Self {
         logs::capture();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        config.server.listen.set_port(0);
+        let listener = http::listen(&config.server).unwrap();
         let address = listener.local_addr().unwrap();
         let (config, receiver) = watch::channel(Arc::new(config));
         let shutdown = Shutdown::default();
