@@ -250,6 +250,8 @@ impl Error {
                     let status = self.status();
                     status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429)
                 }
+                // No time is left.
+                Self::UpstreamTimeout { phase: Phase::Total, .. } => false,
                 _ => true,
             }
     }

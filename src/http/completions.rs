@@ -65,7 +65,8 @@ async fn stream(
     let config = &context.state.config.stream;
     let provider = Arc::clone(&targets[0].upstream.name);
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
-    let mut opening: Opening = Box::pin(upstream::open_stream(targets, request, choices, config.clone()));
+    let mut opening: Opening =
+        Box::pin(upstream::open_stream(targets, request, choices, config.clone(), context.record.started()));
     let deadline = context.shutdown.deadline.clone();
     match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
         Ok(opened) => {

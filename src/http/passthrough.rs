@@ -100,7 +100,7 @@ fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> 
 /// Sends the request and passes the response on while it arrives.
 async fn exchange(context: Context, target: Target, request: reqwest::Request) -> Result<Response, Error> {
     let config = &context.state.config.stream;
-    let started = tokio::time::Instant::now();
+    let asked = tokio::time::Instant::now();
     let response = upstream::send(&target, request, (Phase::Response, config.response_timeout), config).await?;
     let (parts, body) = http::Response::from(response).into_parts();
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
@@ -112,7 +112,7 @@ async fn exchange(context: Context, target: Target, request: reqwest::Request) -
             body,
             splitter: Splitter::new(config.max_frame_bytes),
             observer: Observer::opaque(),
-            started,
+            asked,
         };
         let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());
         return Ok(event_stream(headers::about(&parts.headers), relay));

@@ -1,7 +1,8 @@
 //! When a stream that is silent needs something done.
 //!
 //! A token must not cost a timer operation. So a token only notes the time, and the one timer, set to the earliest moment at
-//! which anything could be due, looks at the notes when it fires and usually finds that nothing is.
+//! which anything could be due, looks at the notes when it fires and usually finds that nothing is. Only a new [`Stage`],
+//! which has deadlines of its own, looks at once.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -30,14 +31,16 @@ pub(super) enum Due {
 }
 
 /// How far a stream has come.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Progress {
-    /// Its first frame has come. Before that, whoever waits for it has clocks of its own.
-    pub(super) is_open: bool,
-    pub(super) has_content: bool,
-    pub(super) is_done: bool,
-    /// Something of our own may be written now.
-    pub(super) at_boundary: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its first frame has not come. Whoever waits for it has clocks of its own.
+    Opening,
+    /// It has begun, by a request sent at `asked`, and the model has said nothing yet.
+    Open { asked: Instant },
+    /// The model speaks.
+    Speaking,
+    /// `[DONE]` has come.
+    Done,
 }
 
 pin_project! {
@@ -47,7 +50,7 @@ pin_project! {
         started: Instant,
         last_received: Instant,
         last_sent: Instant,
-        lingering: bool,
+        stage: Option<Stage>,
         keep_alive: Option<Duration>,
         first_token_timeout: Duration,
         idle_timeout: Duration,
@@ -56,17 +59,15 @@ pin_project! {
 }
 
 impl Clocks {
-    /// Clocks of a stream whose request was sent at `started`.
+    /// Clocks of a stream that the client asked for at `started`.
     pub(super) fn new(config: &StreamConfig, started: Instant) -> Self {
         let now = Instant::now();
-        let soonest =
-            [Some(config.first_token_timeout), Some(config.idle_timeout), config.keep_alive, config.total_timeout];
         Self {
-            timer: tokio::time::sleep(soonest.into_iter().flatten().min().unwrap_or(NEVER)),
+            timer: tokio::time::sleep(NEVER),
             started,
             last_received: now,
             last_sent: now,
-            lingering: false,
+            stage: None,
             keep_alive: config.keep_alive,
             first_token_timeout: config.first_token_timeout,
             idle_timeout: config.idle_timeout,
@@ -79,7 +80,6 @@ impl Clocks {
         let mut clocks = Self::new(config, started);
         if let Some(keep_alive) = config.keep_alive {
             clocks.last_sent = clocks.last_sent.checked_sub(keep_alive).unwrap_or(clocks.last_sent);
-            clocks.timer = tokio::time::sleep(Duration::ZERO);
         }
         clocks
     }
@@ -94,39 +94,38 @@ impl Clocks {
         *self.project().last_sent = Instant::now();
     }
 
-    /// Waits until something is due.
-    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, progress: Progress) -> Poll<Due> {
-        if progress.is_done && !self.lingering {
-            let end = self.last_received + LINGER;
-            let this = self.as_mut().project();
-            *this.lingering = true;
-            this.timer.reset(end);
-        }
+    /// Waits until something is due. `at_boundary` says whether something of our own may be written now.
+    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, stage: Stage, at_boundary: bool) -> Poll<Due> {
+        let mut look = self.as_mut().project().stage.replace(stage) != Some(stage);
         loop {
-            ready!(self.as_mut().project().timer.poll(cx));
+            if !std::mem::take(&mut look) {
+                ready!(self.as_mut().project().timer.poll(cx));
+            }
             let now = Instant::now();
-            let (at, due) = self.next(now, progress);
+            let (at, due) = self.next(now, stage, at_boundary);
+            self.as_mut().project().timer.reset(at);
             if at <= now {
                 return Poll::Ready(due);
             }
-            self.as_mut().project().timer.reset(at);
         }
     }
 
     /// What is due next, and when.
-    fn next(&self, now: Instant, progress: Progress) -> (Instant, Due) {
-        if progress.is_done {
+    fn next(&self, now: Instant, stage: Stage, at_boundary: bool) -> (Instant, Due) {
+        if stage == Stage::Done {
             return (self.last_received + LINGER, Due::End);
         }
         let timeout = |phase, since: Instant, limit: Duration| (since + limit, Due::Timeout(phase, limit));
+        let first_token = match stage {
+            Stage::Open { asked } => Some(timeout(Phase::FirstToken, asked, self.first_token_timeout)),
+            _ => None,
+        };
+        let idle = (stage != Stage::Opening).then(|| timeout(Phase::Idle, self.last_received, self.idle_timeout));
+        let total = self.total_timeout.map(|limit| timeout(Phase::Total, self.started, limit));
         let keep_alive = self.keep_alive.map(|interval| {
-            let since = if progress.at_boundary { self.last_sent } else { now };
+            let since = if at_boundary { self.last_sent } else { now };
             (since + interval, Due::KeepAlive)
         });
-        let total = self.total_timeout.map(|limit| timeout(Phase::Total, self.started, limit));
-        let first_token = (progress.is_open && !progress.has_content)
-            .then(|| timeout(Phase::FirstToken, self.started, self.first_token_timeout));
-        let idle = progress.is_open.then(|| timeout(Phase::Idle, self.last_received, self.idle_timeout));
         // Timeouts before the keep-alive: of two things due at once, the more serious counts.
         [first_token, idle, total, keep_alive]
             .into_iter()

@@ -22,6 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::config::stream::Stream as StreamConfig;
@@ -33,7 +34,7 @@ use crate::telemetry::record::Outcome;
 use crate::upstream::{OpenStream, response};
 
 use batch::Batch;
-use clocks::{Clocks, Due, Progress};
+use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
 
 /// An upstream that has not shown its first frame yet.
@@ -72,6 +73,8 @@ enum Source {
 
 struct Open {
     provider: Arc<str>,
+    /// When the request was sent.
+    asked: Instant,
     /// Frames that came before the stream was handed over.
     first: Bytes,
     body: reqwest::Body,
@@ -87,7 +90,7 @@ impl Relay {
         mut guard: StreamGuard,
         shutdown: CancellationToken,
     ) -> Self {
-        let clocks = Clocks::new(config, stream.started);
+        let clocks = Clocks::new(config, guard.started());
         let source = Source::Open(Open::new(stream, &mut guard));
         Self { source, guard, clocks, shutdown: shutdown.cancelled_owned() }
     }
@@ -126,7 +129,7 @@ impl Body for Relay {
                 Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {
                     this.source.end(Err(Error::ShuttingDown), this.guard, &mut batch);
                 }
-                Poll::Pending => match ready!(this.clocks.as_mut().poll(cx, this.source.progress())) {
+                Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => batch.push(Bytes::from_static(sse::KEEP_ALIVE)),
                     Due::Timeout(phase, limit) => this.source.time_out(phase, limit, this.guard, &mut batch),
                     Due::End => this.source.end(Ok(()), this.guard, &mut batch),
@@ -170,16 +173,17 @@ impl Source {
         matches!(self, Self::Ended)
     }
 
-    fn progress(&self) -> Progress {
-        match self {
-            Self::Open(open) => Progress {
-                is_open: true,
-                has_content: open.observer.has_content(),
-                is_done: open.observer.is_done(),
-                at_boundary: open.splitter.at_boundary(),
-            },
-            _ => Progress { is_open: false, has_content: false, is_done: false, at_boundary: true },
-        }
+    /// Waits until the clocks want something done.
+    fn poll_clocks(&self, cx: &mut Context<'_>, clocks: Pin<&mut Clocks>) -> Poll<Due> {
+        let Self::Open(open) = self else {
+            return clocks.poll(cx, Stage::Opening, true);
+        };
+        let stage = match &open.observer {
+            observer if observer.is_done() => Stage::Done,
+            observer if observer.has_content() => Stage::Speaking,
+            _ => Stage::Open { asked: open.asked },
+        };
+        clocks.poll(cx, stage, open.splitter.at_boundary())
     }
 
     /// Ends the stream because a phase took too long. An answer that is complete is none the worse for it.
@@ -237,7 +241,14 @@ impl Open {
     fn new(stream: OpenStream, guard: &mut StreamGuard) -> Self {
         let provider = Arc::clone(&stream.target.upstream.name);
         guard.opened(Arc::clone(&provider));
-        Self { provider, first: stream.first, body: stream.body, splitter: stream.splitter, observer: stream.observer }
+        Self {
+            provider,
+            asked: stream.asked,
+            first: stream.first,
+            body: stream.body,
+            splitter: stream.splitter,
+            observer: stream.observer,
+        }
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {

@@ -41,10 +41,10 @@ pub struct OpenStream {
     /// What has been read of it so far.
     pub observer: Observer,
     /// When the request was sent.
-    pub started: Instant,
+    pub asked: Instant,
 }
 
-/// Asks `targets` in turn until one has sent a first event, and returns its stream.
+/// Asks `targets` in turn until one has sent a first event, and returns its stream. The client asked at `started`.
 ///
 /// # Errors
 ///
@@ -54,15 +54,34 @@ pub async fn open_stream(
     request: UpstreamRequest,
     choices: u32,
     config: StreamConfig,
+    started: Instant,
 ) -> Result<OpenStream, Error> {
     let mut last = None;
     for target in targets {
-        match open_one(&target, &request, choices, &config).await {
+        match open_in_time(&target, &request, choices, &config, started).await {
             Err(error) if error.retryable() => last = Some(error),
             result => return result,
         }
     }
     Err(last.expect("a route has at least one target"))
+}
+
+/// Asks one target, within the time for a first token and what is left of the time for a whole stream.
+async fn open_in_time(
+    target: &Target,
+    request: &UpstreamRequest,
+    choices: u32,
+    config: &StreamConfig,
+    started: Instant,
+) -> Result<OpenStream, Error> {
+    let first_token = (Instant::now(), Phase::FirstToken, config.first_token_timeout);
+    let total = config.total_timeout.map(|limit| (started, Phase::Total, limit));
+    let deadlines = [Some(first_token), total].into_iter().flatten();
+    let (since, phase, limit) = deadlines.min_by_key(|(since, _, limit)| *since + *limit).unwrap_or(first_token);
+    match tokio::time::timeout_at(since + limit, open_one(target, request, choices, config)).await {
+        Ok(result) => result,
+        Err(_) => Err(timeout(&target.upstream.name, phase, limit)),
+    }
 }
 
 async fn open_one(
@@ -71,10 +90,9 @@ async fn open_one(
     choices: u32,
     config: &StreamConfig,
 ) -> Result<OpenStream, Error> {
-    let started = Instant::now();
-    let provider = &target.upstream.name;
+    let asked = Instant::now();
     let response = send(target, request.to(target), (Phase::Headers, config.headers_timeout), config).await?;
-    response::expect_event_stream(provider, &response)?;
+    response::expect_event_stream(&target.upstream.name, &response)?;
     let (parts, body) = http::Response::from(response).into_parts();
     let open = OpenStream {
         target: target.clone(),
@@ -83,13 +101,9 @@ async fn open_one(
         body,
         splitter: Splitter::new(config.max_frame_bytes),
         observer: Observer::chat(choices),
-        started,
+        asked,
     };
-    let deadline = started + config.first_token_timeout;
-    match tokio::time::timeout_at(deadline, open.wait_for_first_frame(config)).await {
-        Ok(result) => result,
-        Err(_) => Err(timeout(provider, Phase::FirstToken, config.first_token_timeout)),
-    }
+    open.wait_for_first_frame(config).await
 }
 
 impl OpenStream {
