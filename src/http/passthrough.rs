@@ -25,7 +25,7 @@ use crate::framing::Splitter;
 use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
-use crate::upstream::response::is_event_stream;
+use crate::upstream::response::{expect_identity, is_event_stream};
 use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
 
 /// Any method on `/v1/…` that no other route takes.
@@ -105,6 +105,7 @@ async fn exchange(context: Context, target: Target, request: reqwest::Request) -
     let (parts, body) = http::Response::from(response).into_parts();
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
     if parts.headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
+        expect_identity(&target.upstream.name, &parts.headers)?;
         let stream = OpenStream {
             target,
             headers: HeaderMap::new(),

@@ -31,7 +31,7 @@ use crate::dialect::openai_chat::observe::Observer;
 use crate::error::{Error, Phase};
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
-use crate::upstream::{OpenStream, response};
+use crate::upstream::{OpenStream, Upstream, response};
 
 use batch::Batch;
 use clocks::{Clocks, Due, Stage};
@@ -72,7 +72,7 @@ enum Source {
 }
 
 struct Open {
-    provider: Arc<str>,
+    upstream: Arc<Upstream>,
     /// When the request was sent.
     asked: Instant,
     /// Frames that came before the stream was handed over.
@@ -190,7 +190,10 @@ impl Source {
     fn time_out(&mut self, phase: Phase, limit: Duration, guard: &mut StreamGuard, batch: &mut Batch) {
         let result = match self {
             Self::Open(open) if open.observer.is_complete() => Ok(()),
-            Self::Open(Open { provider, .. }) | Self::Opening { provider, .. } => {
+            Self::Open(Open { upstream, .. }) => {
+                Err(Error::UpstreamTimeout { provider: upstream.name.to_string(), phase, limit })
+            }
+            Self::Opening { provider, .. } => {
                 Err(Error::UpstreamTimeout { provider: provider.to_string(), phase, limit })
             }
             Self::Ended => return,
@@ -239,10 +242,10 @@ impl Source {
 
 impl Open {
     fn new(stream: OpenStream, guard: &mut StreamGuard) -> Self {
-        let provider = Arc::clone(&stream.target.upstream.name);
-        guard.opened(Arc::clone(&provider));
+        let upstream = stream.target.upstream;
+        guard.opened(Arc::clone(&upstream.name));
         Self {
-            provider,
+            upstream,
             asked: stream.asked,
             first: stream.first,
             body: stream.body,
@@ -257,11 +260,11 @@ impl Open {
         }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.provider, error)))),
+            Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.upstream.name, error)))),
             // Trailers say nothing to the clients of an event stream.
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
-        let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.provider, error));
+        let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.upstream.name, error));
         if let Ok(run) = &run {
             self.observer.observe(run);
         }
@@ -288,9 +291,9 @@ impl Open {
     /// Whether the stream, now that its body has ended, was whole.
     fn verdict(&self) -> Result<(), Error> {
         match self.observer.error() {
-            Some(error) => Err(response::reported(&self.provider, error.clone())),
+            Some(error) => Err(response::reported(&self.upstream, error.clone())),
             None if self.observer.is_complete() => Ok(()),
-            None => Err(Error::UpstreamTruncated { provider: self.provider.to_string() }),
+            None => Err(Error::UpstreamTruncated { provider: self.upstream.name.to_string() }),
         }
     }
 }

@@ -92,7 +92,7 @@ async fn open_one(
 ) -> Result<OpenStream, Error> {
     let asked = Instant::now();
     let response = send(target, request.to(target), (Phase::Headers, config.headers_timeout), config).await?;
-    response::expect_event_stream(&target.upstream.name, &response)?;
+    let response = response::expect_event_stream(&target.upstream, response).await?;
     let (parts, body) = http::Response::from(response).into_parts();
     let open = OpenStream {
         target: target.clone(),
@@ -133,7 +133,7 @@ impl OpenStream {
             }
         }
         if let Some(error) = self.observer.error() {
-            return Err(response::reported(&provider, error.clone()));
+            return Err(response::reported(&self.target.upstream, error.clone()));
         }
         if self.observer.undecoded() > 0 {
             let what = "an event whose data is not JSON".to_owned();
@@ -203,8 +203,9 @@ pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &Strea
 async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
     let provider = &target.upstream.name;
     let response = send(target, request.to(target), (Phase::Response, config.response_timeout), config).await?;
+    response::expect_identity(provider, response.headers())?;
     let (parts, body) = http::Response::from(response).into_parts();
     let body = response::read_whole(provider, body, config).await?;
-    let usage = response::expect_answer(provider, &parts.headers, &body)?;
+    let usage = response::expect_answer(&target.upstream, &parts.headers, &body)?;
     Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })
 }

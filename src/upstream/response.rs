@@ -44,17 +44,28 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
 }
 
 /// An error that the upstream reported although its status was a success.
-pub fn reported(provider: &str, error: UpstreamError) -> Error {
+pub fn reported(upstream: &Upstream, error: UpstreamError) -> Error {
+    let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| status_of(word));
     Error::UpstreamReported {
-        provider: provider.to_owned(),
-        status: error.status.and_then(|status| StatusCode::from_u16(status).ok()).or_else(|| {
-            let rate_limited =
-                [&error.r#type, &error.code].into_iter().flatten().any(|word| word.contains("rate_limit"));
-            rate_limited.then_some(StatusCode::TOO_MANY_REQUESTS)
-        }),
-        message: error.message,
+        provider: upstream.name.to_string(),
+        status: status.or_else(by_word),
+        message: upstream.redact(error.message),
         r#type: error.r#type,
         code: error.code,
+    }
+}
+
+/// The status that goes with one of OpenAI's error codes or types.
+fn status_of(word: &str) -> Option<StatusCode> {
+    match word {
+        "invalid_api_key" | "authentication_error" => Some(StatusCode::UNAUTHORIZED),
+        "permission_error" => Some(StatusCode::FORBIDDEN),
+        "model_not_found" | "not_found_error" => Some(StatusCode::NOT_FOUND),
+        "insufficient_quota" => Some(StatusCode::TOO_MANY_REQUESTS),
+        "invalid_request_error" => Some(StatusCode::BAD_REQUEST),
+        word if word.contains("rate_limit") => Some(StatusCode::TOO_MANY_REQUESTS),
+        _ => None,
     }
 }
 
@@ -88,8 +99,7 @@ pub(super) async fn expect_success(
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let retry_after = header(RETRY_AFTER);
     let content_type = header(CONTENT_TYPE);
-    let text = tokio::time::timeout(ERROR_BODY_TIMEOUT, read_start(response)).await.unwrap_or_default();
-    let text = upstream.redact(String::from_utf8_lossy(&text).into_owned());
+    let text = upstream.redact(String::from_utf8_lossy(&read_start(response).await).into_owned());
     let error = UpstreamError::parse(text.as_bytes());
     let message = match &error {
         Some(error) => error.message.clone(),
@@ -101,17 +111,19 @@ pub(super) async fn expect_success(
     Err(Error::UpstreamStatus { provider, status, retry_after, body, message })
 }
 
-/// The first part of a body. What breaks it off is no news: the response is an error already.
+/// The first part of the body of a response that is an error whatever it says, so that what breaks it off is no news.
 async fn read_start(response: reqwest::Response) -> BytesMut {
     let mut body = reqwest::Body::from(response);
     let mut text = BytesMut::new();
-    while let Some(Ok(frame)) = body.frame().await {
-        text.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
-        if text.len() >= MAX_ERROR_BYTES {
-            text.truncate(MAX_ERROR_BYTES);
-            break;
+    let reading = async {
+        while text.len() < MAX_ERROR_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            text.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
         }
-    }
+    };
+    let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, reading).await;
+    text.truncate(MAX_ERROR_BYTES);
     text
 }
 
@@ -128,17 +140,36 @@ fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text
     format!("Upstream \"{provider}\" answered {status}: {start}")
 }
 
-/// Refuses a response that is no event stream or is compressed.
-pub(super) fn expect_event_stream(provider: &str, response: &reqwest::Response) -> Result<(), Error> {
-    let unexpected = |what: String| Err(Error::UpstreamUnexpected { provider: provider.to_owned(), what });
-    if let Some(encoding) = response.headers().get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
-        return unexpected(format!("a stream in content-encoding {encoding:?} although it was asked for identity"));
-    }
-    match response.headers().get(CONTENT_TYPE) {
+/// Passes an event stream on. Anything else becomes an error, and one in JSON is told in its own words.
+pub(super) async fn expect_event_stream(
+    upstream: &Upstream,
+    response: reqwest::Response,
+) -> Result<reqwest::Response, Error> {
+    expect_identity(&upstream.name, response.headers())?;
+    let what = match response.headers().get(CONTENT_TYPE) {
         // Some small servers name none; the first frame will tell.
-        None => Ok(()),
-        Some(kind) if is_event_stream(kind) => Ok(()),
-        Some(kind) => unexpected(format!("content-type {kind:?} instead of text/event-stream")),
+        None => return Ok(response),
+        Some(kind) if is_event_stream(kind) => return Ok(response),
+        Some(kind) => format!("content-type {kind:?} instead of text/event-stream"),
+    };
+    match answer::parse(&read_start(response).await) {
+        Ok(Err(error)) => Err(reported(upstream, error)),
+        _ => Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what }),
+    }
+}
+
+/// Refuses a compressed response, which we could not read.
+///
+/// # Errors
+///
+/// [`Error::UpstreamUnexpected`]
+pub fn expect_identity(provider: &str, headers: &HeaderMap) -> Result<(), Error> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            let what = format!("content-encoding {encoding:?} although it was asked for identity");
+            Err(Error::UpstreamUnexpected { provider: provider.to_owned(), what })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -159,16 +190,16 @@ pub(super) async fn read_whole(provider: &str, mut body: reqwest::Body, config: 
 }
 
 /// Checks that `body` is an answer in JSON, and returns the usage in it.
-pub(super) fn expect_answer(provider: &str, headers: &HeaderMap, body: &[u8]) -> Result<Option<Usage>, Error> {
+pub(super) fn expect_answer(upstream: &Upstream, headers: &HeaderMap, body: &[u8]) -> Result<Option<Usage>, Error> {
     match answer::parse(body) {
         Ok(Ok(usage)) => Ok(usage),
-        Ok(Err(error)) => Err(reported(provider, error)),
+        Ok(Err(error)) => Err(reported(upstream, error)),
         Err(_) => {
             let kind = headers
                 .get(CONTENT_TYPE)
                 .map_or_else(|| "no content-type".to_owned(), |kind| format!("content-type {kind:?}"));
             let what = format!("a body that is not JSON ({kind}); is its base_url right?");
-            Err(Error::UpstreamUnexpected { provider: provider.to_owned(), what })
+            Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what })
         }
     }
 }

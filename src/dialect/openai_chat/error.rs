@@ -95,14 +95,19 @@ impl UpstreamError {
     fn from_value(error: &Value, outer_code: Option<&Value>) -> Self {
         let field = |name| error.get(name).filter(|value| !value.is_null());
         let code = field("code").or(outer_code);
-        let status = [code, field("status_code"), field("status")].into_iter().flatten().find_map(Value::as_u64);
+        let status = [code, field("status_code"), field("status")].into_iter().flatten().find_map(to_number);
         Self {
-            message: to_text(field("message").unwrap_or(error)),
+            message: to_text(field("message").or(field("detail")).unwrap_or(error)),
             r#type: field("type").map(to_text),
             code: code.map(to_text),
             status: status.and_then(|status| u16::try_from(status).ok()).filter(|status| (400..600).contains(status)),
         }
     }
+}
+
+/// Azure writes its numbers as text.
+fn to_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 fn to_text(value: &Value) -> String {
