@@ -17,7 +17,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
@@ -28,7 +27,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::openai_chat::error::error_frame;
 use crate::dialect::openai_chat::observe::Observer;
-use crate::error::{Error, Phase};
+use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
 use crate::upstream::{OpenStream, Upstream, response};
@@ -122,17 +121,21 @@ impl Body for Relay {
                     this.clocks.as_mut().received();
                     batch.push(run);
                 }
-                Poll::Ready(Some(Err(error))) => this.source.end(Err(error), this.guard, &mut batch),
-                Poll::Ready(None) => this.source.end_of_body(this.guard, &mut batch),
+                Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, &mut batch),
+                Poll::Ready(None) => this.source.end(None, this.guard, &mut batch),
                 // What the upstream had ready goes out in one piece, before any clock is looked at.
                 Poll::Pending if !batch.is_empty() => break,
                 Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {
-                    this.source.end(Err(Error::ShuttingDown), this.guard, &mut batch);
+                    this.source.end(Some(Error::ShuttingDown), this.guard, &mut batch);
                 }
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => batch.push(Bytes::from_static(sse::KEEP_ALIVE)),
-                    Due::Timeout(phase, limit) => this.source.time_out(phase, limit, this.guard, &mut batch),
-                    Due::End => this.source.end(Ok(()), this.guard, &mut batch),
+                    Due::Timeout(phase, limit) => {
+                        let provider = this.source.provider().to_owned();
+                        let error = Error::UpstreamTimeout { provider, phase, limit };
+                        this.source.end(Some(error), this.guard, &mut batch);
+                    }
+                    Due::End => this.source.end(None, this.guard, &mut batch),
                 },
             }
         }
@@ -169,6 +172,15 @@ impl Source {
         run
     }
 
+    /// The name of the provider that answers, or is asked first.
+    fn provider(&self) -> &str {
+        match self {
+            Self::Opening { provider, .. } => provider,
+            Self::Open(open) => &open.upstream.name,
+            Self::Ended => "",
+        }
+    }
+
     fn is_ended(&self) -> bool {
         matches!(self, Self::Ended)
     }
@@ -186,42 +198,23 @@ impl Source {
         clocks.poll(cx, stage, open.splitter.at_boundary())
     }
 
-    /// Ends the stream because a phase took too long. An answer that is complete is none the worse for it.
-    fn time_out(&mut self, phase: Phase, limit: Duration, guard: &mut StreamGuard, batch: &mut Batch) {
-        let result = match self {
-            Self::Open(open) if open.observer.is_complete() => Ok(()),
-            Self::Open(Open { upstream, .. }) => {
-                Err(Error::UpstreamTimeout { provider: upstream.name.to_string(), phase, limit })
+    /// Ends the stream, orderly or for `cause`: with nothing of our own if all is well, with an error event if not. Never
+    /// with `[DONE]`.
+    fn end(&mut self, cause: Option<Error>, guard: &mut StreamGuard, batch: &mut Batch) {
+        let (verdict, told) = match self {
+            Self::Open(open) => {
+                if let Some(frame) = open.observer.observe_rest(&open.splitter.take_partial()) {
+                    batch.push(frame);
+                }
+                (open.verdict(cause), open.observer.is_error_visible())
             }
-            Self::Opening { provider, .. } => {
-                Err(Error::UpstreamTimeout { provider: provider.to_string(), phase, limit })
-            }
-            Self::Ended => return,
+            _ => (cause.map_or(Ok(()), Err), false),
         };
-        self.end(result, guard, batch);
-    }
-
-    fn end_of_body(&mut self, guard: &mut StreamGuard, batch: &mut Batch) {
-        let Self::Open(open) = self else { return };
-        if let Some(frame) = open.take_last_frame() {
-            batch.push(frame);
-        }
-        let result = open.verdict();
-        self.end(result, guard, batch);
-    }
-
-    /// Ends the stream: with nothing of our own if all is well, with an error event if not. Never with `[DONE]`.
-    fn end(&mut self, result: Result<(), Error>, guard: &mut StreamGuard, batch: &mut Batch) {
         self.report(guard);
-        let source = std::mem::replace(self, Self::Ended);
-        match (result, source) {
-            (Ok(()), _) => guard.finish(Outcome::Completed),
-            // A connection that breaks behind a complete answer takes nothing from it.
-            (Err(Error::UpstreamBroken { .. }), Self::Open(open)) if open.observer.is_complete() => {
-                guard.finish(Outcome::Completed);
-            }
-            (Err(error), source) => {
-                let told = matches!(&source, Self::Open(open) if open.observer.is_error_visible());
+        *self = Self::Ended;
+        match verdict {
+            Ok(()) => guard.finish(Outcome::Completed),
+            Err(error) => {
                 if !told {
                     batch.push(error_frame(&error));
                 }
@@ -258,6 +251,9 @@ impl Open {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
+        if let Some(error) = self.observer.hidden_error() {
+            return Poll::Ready(Some(Err(response::reported(&self.upstream, error.clone()))));
+        }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.upstream.name, error)))),
@@ -265,34 +261,22 @@ impl Open {
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
         let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.upstream.name, error));
-        if let Ok(run) = &run {
-            self.observer.observe(run);
-        }
-        Poll::Ready(Some(run))
+        Poll::Ready(Some(run.map(|run| {
+            let passed = self.observer.observe(&run);
+            run.slice(..passed)
+        })))
     }
 
-    /// Takes the frame that the end of the body cut off, if it is whole but for the empty line behind it.
-    fn take_last_frame(&mut self) -> Option<Bytes> {
-        let partial = self.splitter.take_partial();
-        let event = sse::Event::parse(&partial);
-        let is_whole = match event.data.as_deref() {
-            Some(b"[DONE]") => true,
-            Some(data) => serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
-            None => event.error.is_some(),
-        };
-        if !is_whole {
-            return None;
+    /// Whether the stream, now that it ends, was whole. What ends it, if not the upstream itself, takes nothing from an
+    /// answer that is complete.
+    fn verdict(&self, cause: Option<Error>) -> Result<(), Error> {
+        if let Some(error) = self.observer.error() {
+            return Err(response::reported(&self.upstream, error.clone()));
         }
-        let frame = Bytes::from([&partial[..], b"\n\n"].concat());
-        self.observer.observe(&frame);
-        Some(frame)
-    }
-
-    /// Whether the stream, now that its body has ended, was whole.
-    fn verdict(&self) -> Result<(), Error> {
-        match self.observer.error() {
-            Some(error) => Err(response::reported(&self.upstream, error.clone())),
-            None if self.observer.is_complete() => Ok(()),
+        match cause {
+            _ if self.observer.is_complete() => Ok(()),
+            Some(cause) => Err(cause),
+            None if self.observer.may_end() => Ok(()),
             None => Err(Error::UpstreamTruncated { provider: self.upstream.name.to_string() }),
         }
     }

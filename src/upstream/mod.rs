@@ -19,7 +19,7 @@ use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::openai_chat::observe::Observer;
 use crate::error::{Error, Phase};
-use crate::framing::Splitter;
+use crate::framing::{FrameTooLarge, Splitter};
 
 pub use client::Upstream;
 pub use request::UpstreamRequest;
@@ -109,29 +109,15 @@ async fn open_one(
 impl OpenStream {
     /// Reads until an event with data has come. What comes before it (comments) is kept with it.
     async fn wait_for_first_frame(mut self, config: &StreamConfig) -> Result<Self, Error> {
-        let provider = self.target.upstream.name.clone();
         let mut early = Vec::new();
         while !self.observer.has_data() && self.observer.error().is_none() {
-            let frame = tokio::time::timeout(config.idle_timeout, self.body.frame()).await;
-            let frame = frame.map_err(|_| timeout(&provider, Phase::Idle, config.idle_timeout))?;
-            let data = match frame {
-                None => {
-                    return Err(Error::UpstreamTruncated { provider: provider.to_string() });
-                }
-                Some(frame) => {
-                    frame.map_err(|error| response::broken(&provider, error))?.into_data().unwrap_or_default()
-                }
-            };
-            let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&provider, error))?;
-            self.observer.observe(&run);
-            early.extend_from_slice(&run);
+            early.extend_from_slice(&self.next_run(config).await?);
             if early.len() > config.max_frame_bytes {
-                return Err(response::frame_too_large(
-                    &provider,
-                    crate::framing::FrameTooLarge { limit: config.max_frame_bytes },
-                ));
+                let limit = config.max_frame_bytes;
+                return Err(response::frame_too_large(&self.target.upstream.name, FrameTooLarge { limit }));
             }
         }
+        let provider = &self.target.upstream.name;
         if let Some(error) = self.observer.error() {
             return Err(response::reported(&self.target.upstream, error.clone()));
         }
@@ -141,6 +127,25 @@ impl OpenStream {
         }
         self.first = early.into();
         Ok(self)
+    }
+
+    /// Reads on; returns the next whole frames, possibly none.
+    async fn next_run(&mut self, config: &StreamConfig) -> Result<Bytes, Error> {
+        let provider = &self.target.upstream.name;
+        let frame = tokio::time::timeout(config.idle_timeout, self.body.frame()).await;
+        let Some(frame) = frame.map_err(|_| timeout(provider, Phase::Idle, config.idle_timeout))? else {
+            let last = self.observer.observe_rest(&self.splitter.take_partial());
+            let is_end = last.is_none() && self.observer.error().is_none();
+            return if is_end {
+                Err(Error::UpstreamTruncated { provider: provider.to_string() })
+            } else {
+                Ok(last.unwrap_or_default())
+            };
+        };
+        let data = frame.map_err(|error| response::broken(provider, error))?.into_data().unwrap_or_default();
+        let run = self.splitter.push(data).map_err(|error| response::frame_too_large(provider, error))?;
+        self.observer.observe(&run);
+        Ok(run)
     }
 }
 

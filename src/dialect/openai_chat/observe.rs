@@ -9,6 +9,7 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use memchr::memmem::{self, Finder};
 
 use super::error::UpstreamError;
@@ -59,31 +60,56 @@ impl Observer {
         }
     }
 
-    /// Reads a run of whole frames.
-    pub fn observe(&mut self, run: &[u8]) {
+    /// Reads a run of whole frames and returns how many of its bytes may pass: all of them, but for an error that clients
+    /// would not see and what stands behind it.
+    pub fn observe(&mut self, run: &[u8]) -> usize {
         if self.content && !is_notable(run) {
-            return;
+            return run.len();
         }
-        let run = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
-        for frame in sse::frames(run) {
-            self.observe_frame(&Event::parse(frame));
+        let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
+        let mut passed = run.len() - text.len();
+        for frame in sse::frames(text) {
+            self.observe_event(&Event::parse(frame));
+            if self.hidden_error().is_some() {
+                return passed;
+            }
+            passed += frame.len();
         }
+        passed
     }
 
-    fn observe_frame(&mut self, event: &Event<'_>) {
+    /// Reads what stood behind the last whole frame when the body ended. Returns it as a frame if it lacks nothing but the
+    /// empty line.
+    pub fn observe_rest(&mut self, rest: &[u8]) -> Option<Bytes> {
+        // Some servers end a stream that fails in a bare error body.
+        if let Some(error) = UpstreamError::parse(rest) {
+            self.fail(error, false);
+            return None;
+        }
+        let event = Event::parse(rest);
+        let is_whole = match event.data.as_deref() {
+            Some(b"[DONE]") => true,
+            Some(data) => serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
+            None => event.error.is_some(),
+        };
+        let frame = is_whole.then(|| Bytes::from([rest, b"\n\n"].concat()))?;
+        let passed = self.observe(&frame);
+        Some(frame.slice(..passed))
+    }
+
+    fn observe_event(&mut self, event: &Event<'_>) {
         if let Some(error) = event.error.and_then(|text| UpstreamError::parse(&wrap_error(text))) {
-            self.error = Some(error);
+            self.fail(error, false);
         }
         let Some(data) = event.data.as_deref() else { return };
         self.data = true;
         if data == b"[DONE]" {
             self.done = true;
         } else if event.event == Some(b"error") {
-            self.error_visible = true;
-            self.error = Some(UpstreamError::parse(data).unwrap_or_else(|| UpstreamError {
-                message: String::from_utf8_lossy(data).into_owned(),
-                ..UpstreamError::default()
-            }));
+            let text = || UpstreamError { message: String::from_utf8_lossy(data).into_owned(), ..Default::default() };
+            // Streams whose end we do not know have errors of their own kind, and their clients know them.
+            let visible = self.expected_finishes.is_none() || has_error(data);
+            self.fail(UpstreamError::parse(data).unwrap_or_else(text), visible);
         } else if self.expected_finishes.is_none() {
             self.content = true;
         } else {
@@ -99,8 +125,7 @@ impl Observer {
         if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
             && let Some(error) = UpstreamError::parse(data)
         {
-            self.error = Some(error);
-            self.error_visible = chunk.error.is_some();
+            self.fail(error, chunk.error.is_some());
         }
         for choice in chunk.choices.iter().flatten() {
             self.content |= choice.has_content();
@@ -109,6 +134,11 @@ impl Observer {
         if let Some(usage) = chunk.usage {
             self.usage = Some(usage.into());
         }
+    }
+
+    fn fail(&mut self, error: UpstreamError, visible: bool) {
+        self.error = Some(error);
+        self.error_visible = visible;
     }
 
     /// Whether any event with data has come. Comments are not data.
@@ -126,9 +156,14 @@ impl Observer {
         self.done
     }
 
-    /// Whether the stream may end here: `[DONE]`, or all the finish reasons, or a stream whose end needs neither.
+    /// Whether the answer is known to be whole: by `[DONE]`, or by all its finish reasons.
     pub fn is_complete(&self) -> bool {
-        self.done || self.expected_finishes.is_none_or(|expected| self.finishes >= expected)
+        self.done || self.expected_finishes.is_some_and(|expected| self.finishes >= expected)
+    }
+
+    /// Whether the upstream may end its body here: a complete answer, or a stream whose end need not be announced.
+    pub fn may_end(&self) -> bool {
+        self.is_complete() || self.expected_finishes.is_none()
     }
 
     /// The last usage the provider reported.
@@ -146,6 +181,11 @@ impl Observer {
         self.error_visible
     }
 
+    /// That error, if clients do not see it.
+    pub fn hidden_error(&self) -> Option<&UpstreamError> {
+        self.error().filter(|_| !self.error_visible)
+    }
+
     /// How many data payloads could not be read. They were passed on all the same.
     pub fn undecoded(&self) -> u64 {
         self.undecoded
@@ -155,6 +195,11 @@ impl Observer {
 /// The value of an `error` field is the inner object; the reader wants the outer one.
 fn wrap_error(text: &[u8]) -> Vec<u8> {
     [b"{\"error\":", text, b"}"].concat()
+}
+
+/// Whether `data` has its error where clients look for it.
+fn has_error(data: &[u8]) -> bool {
+    serde_json::from_slice::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some())
 }
 
 struct Needles {
@@ -200,7 +245,9 @@ mod tests {
 
     fn observe(runs: &[&str]) -> Observer {
         let mut observer = Observer::chat(1);
-        runs.iter().for_each(|run| observer.observe(run.as_bytes()));
+        for run in runs {
+            observer.observe(run.as_bytes());
+        }
         observer
     }
 
@@ -242,6 +289,37 @@ mod tests {
         assert_eq!(message("error: {\"message\":\"c\"}\n\n").as_deref(), Some("c"));
         assert_eq!(message("data: {\"object\":\"error\",\"message\":\"d\"}\n\n").as_deref(), Some("d"));
         assert_eq!(message(TOKEN), None);
+    }
+
+    #[test]
+    fn an_error_that_clients_would_not_see_does_not_pass_nor_does_anything_behind_it() {
+        let passed = |frame: &str| Observer::chat(1).observe([TOKEN, frame, "data: [DONE]\n\n"].concat().as_bytes());
+        for hidden in [
+            "error: {\"message\":\"a\"}\n\n",
+            "data: {\"object\":\"error\",\"message\":\"a\"}\n\n",
+            "event: error\ndata: {\"message\":\"a\"}\n\n",
+            "event: error\ndata: out of memory\n\n",
+        ] {
+            assert_eq!(passed(hidden), TOKEN.len(), "{hidden:?}");
+        }
+        let visible = "event: error\ndata: {\"error\":{\"message\":\"a\"}}\n\n";
+        assert_eq!(passed(visible), TOKEN.len() + visible.len() + "data: [DONE]\n\n".len());
+    }
+
+    #[test]
+    fn what_the_end_cut_off_is_a_frame_if_it_is_whole_but_for_the_empty_line() {
+        let rest = |rest: &str| Observer::chat(1).observe_rest(rest.as_bytes());
+        assert_eq!(rest("data: [DONE]").as_deref(), Some(&b"data: [DONE]\n\n"[..]));
+        assert_eq!(rest(FINISH.trim_end()).as_deref(), Some(FINISH.as_bytes()));
+        assert_eq!(rest("data: {\"choices\":[{"), None);
+        assert_eq!(rest(""), None);
+    }
+
+    #[test]
+    fn a_bare_error_at_the_end_is_an_error() {
+        let mut observer = observe(&[TOKEN]);
+        assert_eq!(observer.observe_rest(b"{\n \"error\": {\"message\": \"no\"}\n}"), None);
+        assert_eq!(observer.hidden_error().unwrap().message, "no");
     }
 
     #[test]
