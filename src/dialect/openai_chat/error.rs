@@ -78,17 +78,19 @@ impl UpstreamError {
     /// Reads an error from a response body or the data of an event.
     ///
     /// Known shapes: `{"error": {…}}` (OpenAI), `{"error": "text"}` (xAI, Ollama), `{"object": "error", "message": …}` (vLLM),
-    /// `{"message": …}`, `{"detail": …}` (FastAPI). `None` if the text is no JSON or no error.
+    /// `{"message": …}`, `{"detail": …}` (FastAPI), and any of them alone in an array (Gemini). `None` if the text is no
+    /// JSON or no error.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(text).ok()?;
+        let value = value.as_array().and_then(|values| values.first()).unwrap_or(&value);
         let object = value.as_object()?;
         match object.get("error") {
             Some(error) if is_truthy(error) => Some(Self::from_value(error, object.get("code"))),
-            _ if object.get("object").and_then(Value::as_str) == Some("error") => Some(Self::from_value(&value, None)),
+            _ if object.get("object").and_then(Value::as_str) == Some("error") => Some(Self::from_value(value, None)),
             _ => ["message", "detail"]
                 .iter()
                 .find_map(|name| object.get(*name))
-                .map(|found| Self { message: to_text(found), ..Self::from_value(&value, None) }),
+                .map(|found| Self { message: to_text(found), ..Self::from_value(value, None) }),
         }
     }
 
@@ -137,6 +139,9 @@ mod tests {
         assert_eq!(parse(r#"{"object":"error","message":"m","code":404}"#).status, Some(404));
         assert_eq!(parse(r#"{"detail":"Not Found"}"#).message, "Not Found");
         assert_eq!(parse(r#"{"error":{"code":429,"message":"slow"}}"#).status, Some(429));
+        assert_eq!(parse(r#"{"error":{"code":"401","message":"denied"}}"#).status, Some(401));
+        assert_eq!(parse(r#"{"error":{"detail":"out of memory"}}"#).message, "out of memory");
+        assert_eq!(parse(r#"[{"error":{"code":400,"message":"no"}}]"#).message, "no");
     }
 
     #[test]
