@@ -318,6 +318,21 @@ impl From<Malformed> for Error {
 }
 
 impl Error {
+    /// The name of the provider that failed, if one did.
+    pub fn provider(&self) -> Option<&str> {
+        match self {
+            Self::UpstreamStatus { provider, .. }
+            | Self::UpstreamReported { provider, .. }
+            | Self::UpstreamTimeout { provider, .. }
+            | Self::UpstreamConnect { provider, .. }
+            | Self::UpstreamBroken { provider, .. }
+            | Self::UpstreamTruncated { provider }
+            | Self::UpstreamUnexpected { provider, .. }
+            | Self::UpstreamTooLarge { provider, .. } => Some(provider),
+            _ => None,
+        }
+    }
+
     /// Why, in the words of the library that failed; for the log.
     pub fn cause(&self) -> Option<&str> {
         match self {

@@ -79,7 +79,7 @@ pub struct Facts {
     pub caller: Option<Arc<str>>,
     /// The model asked for.
     pub model: Option<String>,
-    /// The provider that answers.
+    /// The provider that answers or failed.
     pub provider: Option<Arc<str>>,
     /// The status sent.
     pub status: Option<StatusCode>,
@@ -125,6 +125,9 @@ impl Record {
         let mut facts = self.facts();
         facts.outcome = Some(error.into());
         facts.error = Some((error.kind(), error.cause().map(str::to_owned)));
+        if let Some(provider) = error.provider() {
+            facts.provider = Some(provider.into());
+        }
     }
 }
 
