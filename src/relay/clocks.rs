@@ -103,10 +103,10 @@ impl Clocks {
             }
             let now = Instant::now();
             let (at, due) = self.next(now, stage, at_boundary);
+            self.as_mut().project().timer.reset(at);
             if at <= now {
                 return Poll::Ready(due);
             }
-            self.as_mut().project().timer.reset(at);
         }
     }
 

@@ -1,0 +1,42 @@
+# docker build -t sluicegate .
+# docker run -p 127.0.0.1:8080:8080 -e OPENAI_API_KEY sluicegate     (without a key: the built-in demo)
+#
+# To pin a base to what it is today, append the digest that `docker pull` prints: rust:1.95-slim-bookworm@sha256:…
+
+FROM rust:1.95-slim-bookworm AS builder
+WORKDIR /build
+# The dependencies, more than half of the work, in a layer of their own that lasts until Cargo.toml or Cargo.lock changes:
+# built for an empty program, from the manifest without its [[bin]], [[test]] and [[bench]] tables, whose files are not here.
+COPY Cargo.toml Cargo.lock ./
+RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
+ && mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
+ && cargo build --profile dist --locked
+COPY . .
+# Cargo goes by modification times, and the sources are older than the empty program.
+RUN touch src/lib.rs src/main.rs && cargo build --profile dist --locked
+
+# glibc, although musl would link statically and save 20 MB: musl's malloc takes one lock for all threads, which a proxy
+# with a worker per core pays for on every request, and its resolver is not the one that the binary is tested with.
+# Both stages are Debian 12: a binary needs a glibc at least as new as the one it was linked with.
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="sluicegate" \
+      org.opencontainers.image.description="A streaming proxy for LLM tokens: OpenAI-compatible SSE in and out, cancelled upstream the moment the client leaves" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=builder /build/target/dist/sluicegate /sluicegate
+
+# A container has to listen on all its addresses to be reached at all, and without this permission the server refuses to do
+# so while no client [[key]] is configured. It means that whoever reaches the published port spends the provider's tokens;
+# a warning at start says so. Publish to 127.0.0.1 as above, or require a key: -e SLUICEGATE__KEY='[{ name = "me", secret = "…" }]'.
+# Both win over a configuration file, which is -v "$PWD/sluicegate.toml":/sluicegate.toml:ro -e SLUICEGATE_CONFIG=/sluicegate.toml.
+ENV SLUICEGATE__SERVER__LISTEN=0.0.0.0:8080 \
+    SLUICEGATE__SERVER__ALLOW_PUBLIC_WITHOUT_KEYS=true
+EXPOSE 8080
+
+# nonroot, by number, which Kubernetes' runAsNonRoot can check. Nothing is written: --read-only --cap-drop ALL works.
+USER 65532:65532
+# Streams may run on for server.drain_timeout (30s); Docker kills after 10s unless told to wait: docker run --stop-timeout 40.
+STOPSIGNAL SIGTERM
+# It asks the address in the environment or the file, not one given as --listen. Buildah and podman keep a health check only
+# with --format docker.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/sluicegate", "health"]
+ENTRYPOINT ["/sluicegate"]
