@@ -11,4 +11,6 @@ mod support;
 
 mod architecture;
 mod cancellation;
+mod headers;
 mod requests;
+mod smuggling;
