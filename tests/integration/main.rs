@@ -12,5 +12,6 @@ mod support;
 mod architecture;
 mod cancellation;
 mod headers;
+mod passthrough;
 mod requests;
 mod smuggling;
