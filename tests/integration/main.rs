@@ -12,6 +12,8 @@ mod support;
 mod architecture;
 mod cancellation;
 mod headers;
+mod models;
 mod passthrough;
 mod requests;
+mod routing;
 mod smuggling;
