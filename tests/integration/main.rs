@@ -10,6 +10,8 @@
 mod support;
 
 mod architecture;
+mod auth;
+mod browser_rules;
 mod cancellation;
 mod headers;
 mod models;
