@@ -4,8 +4,8 @@
 //! its framing ends here. Responses: a list of what may not, after [RFC 9110 §7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1).
 
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    ACCEPT, ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RANGE, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -36,10 +36,14 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// What an origin tells browsers of itself. From here they would take it for ours.
+const ORIGIN_BOUND: [HeaderName; 3] = [SET_COOKIE, STRICT_TRANSPORT_SECURITY, ALT_SVC];
+
 /// The fields of a client's request that go to the upstream, with our id of the request.
 pub(super) fn for_upstream(client: &HeaderMap, request_id: &str) -> HeaderMap {
+    let nominated = nominated(client);
     let mut headers = HeaderMap::with_capacity(8);
-    for name in REQUEST {
+    for name in REQUEST.into_iter().filter(|name| !nominated.contains(name)) {
         if let Some(value) = client.get(&name) {
             headers.insert(name, value.clone());
         }
@@ -65,26 +69,26 @@ pub(super) fn about(upstream: &HeaderMap) -> HeaderMap {
 
 /// All the fields of an upstream's response that may pass.
 pub(super) fn for_client(upstream: &HeaderMap) -> HeaderMap {
-    let nominated: Vec<String> = upstream
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
+    let nominated = nominated(upstream);
     let mut headers = HeaderMap::with_capacity(upstream.len());
     for (name, value) in upstream {
         let stays = HOP_BY_HOP.contains(name)
-            || name == SET_COOKIE
+            || ORIGIN_BOUND.contains(name)
             || name == X_REQUEST_ID
             || name.as_str().starts_with("access-control-")
-            || nominated.iter().any(|nominated| nominated == name.as_str());
+            || nominated.contains(name);
         if !stays {
             headers.append(name.clone(), value.clone());
         }
     }
     move_request_id(upstream, &mut headers);
     headers
+}
+
+/// The fields that `Connection` binds to the connection they came over.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }
 
 /// `x-request-id` is ours; the upstream's id is kept under another name.
@@ -123,7 +127,8 @@ mod tests {
             ("cookie", "a=b"),
             ("x-forwarded-for", "1.2.3.4"),
             ("host", "localhost"),
-            ("connection", "x-custom"),
+            ("connection", "x-custom, Range"),
+            ("range", "bytes=0-1"),
             ("content-type", "application/json"),
         ]);
         let mut sent: Vec<_> = for_upstream(&client, "id-1").keys().map(|name| name.to_string()).collect();
@@ -139,6 +144,8 @@ mod tests {
             ("x-internal", "secret"),
             ("transfer-encoding", "chunked"),
             ("set-cookie", "a=b"),
+            ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+            ("alt-svc", "h3=\":443\""),
             ("access-control-allow-origin", "*"),
             ("x-request-id", "req_1"),
             ("content-type", "audio/mpeg"),

@@ -37,9 +37,13 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
         UpstreamRequest { method: parts.method.clone(), path, headers, body: bytes::Bytes::new(), model_span: 0..0 };
     if body::is_json(&parts.headers) {
         request.body = body::read(&parts.headers, body, &context.state.config.server).await?;
-        let named = ModelRequest::parse(&request.body)?;
-        request.model_span = named.model_span;
-        let target = find_target(&context, named.model.as_deref())?;
+        let mut model = None;
+        // SDKs announce JSON also where they send nothing at all.
+        if !request.body.is_empty() {
+            let named = ModelRequest::parse(&request.body)?;
+            (request.model_span, model) = (named.model_span, named.model);
+        }
+        let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
         let outgoing = request.to(&target);
         return exchange(context, target, outgoing).await;
     }

@@ -10,5 +10,12 @@
 mod support;
 
 mod architecture;
+mod auth;
+mod browser_rules;
 mod cancellation;
+mod headers;
+mod models;
+mod passthrough;
 mod requests;
+mod routing;
+mod smuggling;

@@ -29,7 +29,7 @@ pub(super) struct Peeked {
 pub(super) async fn find_model(headers: &HeaderMap, mut body: Body) -> Result<(Option<String>, Peeked), Error> {
     let mut prefix = BytesMut::new();
     let mut model = None;
-    if is_form(headers) {
+    if let Some(delimiter) = delimiter(headers) {
         while model.is_none() && prefix.len() < MAX_PREFIX {
             let Some(frame) = body.frame().await else { break };
             let frame = frame.map_err(|error| Error::InvalidRequest {
@@ -37,7 +37,7 @@ pub(super) async fn find_model(headers: &HeaderMap, mut body: Body) -> Result<(O
                 param: None,
             })?;
             prefix.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
-            model = model_span(&prefix);
+            model = model_span(&prefix, &delimiter);
         }
     }
     let prefix = prefix.freeze();
@@ -68,17 +68,29 @@ fn stream(prefix: Bytes, mut rest: Body) -> reqwest::Body {
     })
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.to_ascii_lowercase().starts_with("multipart/form-data")
+/// What stands before each part of a form; `None` if the body is none.
+fn delimiter(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let (essence, parameters) = kind.split_once(';')?;
+    let (_, boundary) = parameters.split_once("boundary=")?;
+    let boundary = boundary.split(';').next()?.trim().trim_matches('"');
+    let is_form = essence.trim().eq_ignore_ascii_case("multipart/form-data") && !boundary.is_empty();
+    is_form.then(|| [b"--", boundary.as_bytes()].concat())
 }
 
 /// Where the value of the field named `model` stands, if all of it is there.
-fn model_span(form: &[u8]) -> Option<Range<usize>> {
-    let name = memmem::find(form, b"name=\"model\"")?;
-    let start = name + memmem::find(&form[name..], b"\r\n\r\n")? + 4;
-    let length = memmem::find(&form[start..], b"\r\n")?;
-    (length > 0).then(|| start..start + length)
+fn model_span(form: &[u8], delimiter: &[u8]) -> Option<Range<usize>> {
+    memmem::find_iter(form, delimiter).find_map(|at| {
+        let head = at + delimiter.len();
+        let start = head + memmem::find(&form[head..], b"\r\n\r\n")? + 4;
+        let length = memmem::find(&form[start..], b"\r\n")?;
+        (length > 0 && names_model(&form[head..start])).then(|| start..start + length)
+    })
+}
+
+/// Whether the head of a part says that it is the model. A file may be called so, too.
+fn names_model(head: &[u8]) -> bool {
+    memmem::find_iter(head, b"name=\"model\"").any(|at| at > 0 && matches!(head[at - 1], b' ' | b';'))
 }
 
 #[cfg(test)]
@@ -91,9 +103,27 @@ mod tests {
 
     #[test]
     fn the_model_of_a_form_is_found_once_it_is_whole() {
-        let span = model_span(FORM).unwrap();
+        let span = model_span(FORM, b"--b").unwrap();
         assert_eq!(&FORM[span.clone()], b"whisper-1");
-        assert_eq!(model_span(&FORM[..span.end]), None);
+        assert_eq!(model_span(&FORM[..span.end], b"--b"), None);
+    }
+
+    #[test]
+    fn what_only_looks_like_the_model_is_not_taken_for_it() {
+        let file = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\nGET\r\nContent-Disposition: \
+            form-data; name=\"model\"\r\n\r\nnot-this\r\n";
+        let form = [&file[..], FORM].concat();
+        assert_eq!(model_span(file, b"--b"), None);
+        assert_eq!(&form[model_span(&form, b"--b").unwrap()], b"whisper-1");
+    }
+
+    #[test]
+    fn a_form_is_known_by_its_boundary() {
+        let delimiter = |kind| delimiter(&HeaderMap::from_iter([(CONTENT_TYPE, http::HeaderValue::from_static(kind))]));
+        assert_eq!(delimiter("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"; x=y").unwrap(), b"--a b");
+        assert_eq!(delimiter("multipart/form-data"), None);
+        assert_eq!(delimiter("multipart/mixed; boundary=b"), None);
+        assert_eq!(delimiter("application/octet-stream"), None);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@
 
 mod client;
 mod error;
-mod logs;
+pub mod logs;
 mod proxy;
 mod script;
 mod upstream;
