@@ -9,4 +9,5 @@
 
 mod support;
 
+mod backpressure;
 mod cancellation;

@@ -6,15 +6,20 @@
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
 
-#![allow(dead_code, reason = "a vocabulary is not used up by any one test")]
+#![allow(dead_code, unused_imports, reason = "a vocabulary is not used up by any one test")]
 
 mod client;
+mod http2;
 mod logs;
+mod process;
 mod proxy;
 mod script;
+pub mod sockets;
 mod upstream;
 
-pub use client::{Client, request};
+pub use client::{Client, request, upload, with_header};
+pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
+pub use process::Process;
 pub use proxy::{Proxy, client, provider};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use upstream::{Received, Upstream};
@@ -32,4 +37,28 @@ pub fn chat(stream: bool) -> String {
 /// Waits for `future`, but not for ever.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, future).await.unwrap_or_else(|_| panic!("{what} did not happen within {SOON:?}"))
+}
+
+/// Waits until `figure` has grown and stays the same, and returns it.
+pub async fn standstill(what: &str, figure: impl Fn() -> u64) -> u64 {
+    soon(&format!("a standstill of {what}"), async {
+        loop {
+            let before = figure();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if before > 0 && figure() == before {
+                return before;
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until `condition` holds.
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    soon(what, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
