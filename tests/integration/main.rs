@@ -11,6 +11,7 @@ mod support;
 
 mod architecture;
 mod auth;
+mod backpressure;
 mod browser_rules;
 mod cancellation;
 mod headers;

@@ -29,6 +29,20 @@ impl Client {
         self.socket.write_all(bytes.as_ref()).await.unwrap();
     }
 
+    /// Sends up to `bytes` of anything, until nobody takes any more; returns how many were taken.
+    pub async fn send_until_stuck(&mut self, bytes: usize) -> u64 {
+        let piece = vec![b'x'; 64 * 1024];
+        let mut taken = 0;
+        while taken < bytes {
+            let write = self.socket.write(&piece[..piece.len().min(bytes - taken)]);
+            match tokio::time::timeout(Duration::from_millis(200), write).await {
+                Ok(written) => taken += written.unwrap(),
+                Err(_) => break,
+            }
+        }
+        taken as u64
+    }
+
     /// Reads until `text` has come; returns everything so far.
     pub async fn read_until(&mut self, text: &str) -> String {
         soon(&format!("receiving {text:?}"), async {
@@ -38,6 +52,20 @@ impl Client {
         })
         .await;
         self.text()
+    }
+
+    pub fn received_bytes(&self) -> u64 {
+        self.received.len() as u64
+    }
+
+    /// Reads at least `bytes`.
+    pub async fn read(&mut self, bytes: usize) {
+        soon(&format!("receiving {bytes} bytes"), async {
+            while self.received.len() < bytes {
+                assert!(self.socket.read_buf(&mut self.received).await.unwrap() > 0, "closed too soon");
+            }
+        })
+        .await;
     }
 
     /// Reads until the other side closes; returns everything so far.
@@ -68,6 +96,20 @@ impl Client {
     async fn read_more(&mut self) {
         let read = soon("more of a response", self.socket.read_buf(&mut self.received)).await.unwrap();
         assert!(read > 0, "closed after {:?}", self.text());
+    }
+
+    /// The response body received so far, without its chunk sizes.
+    pub fn body(&self) -> Vec<u8> {
+        let find = memchr::memmem::find;
+        let mut rest = find(&self.received, b"\r\n\r\n").map_or(&[][..], |end| &self.received[end + 4..]);
+        let mut body = Vec::new();
+        while let Some(end) = find(rest, b"\r\n") {
+            let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+            let start = end + 2;
+            body.extend_from_slice(&rest[start..rest.len().min(start + size)]);
+            rest = rest.get(start + size + 2..).unwrap_or_default();
+        }
+        body
     }
 
     pub fn text(&self) -> String {
@@ -115,4 +157,16 @@ pub fn request(path: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
+}
+
+/// The head of a request whose body of `length` bytes is a file.
+pub fn upload(path: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+/// `request` with one more header line.
+pub fn with_header(request: &str, line: &str) -> String {
+    request.replacen("\r\n\r\n", &format!("\r\n{line}\r\n\r\n"), 1)
 }

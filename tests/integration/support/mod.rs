@@ -10,13 +10,18 @@
 
 mod client;
 mod error;
+mod http2;
 pub mod logs;
+mod process;
 mod proxy;
 mod script;
+pub mod sockets;
 mod upstream;
 
-pub use client::{Client, Response, request};
+pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
+pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
+pub use process::Process;
 pub use proxy::{Proxy, client, key, provider};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use upstream::{Received, Upstream};
@@ -34,4 +39,28 @@ pub fn chat(stream: bool) -> String {
 /// Waits for `future`, but not for ever.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, future).await.unwrap_or_else(|_| panic!("{what} did not happen within {SOON:?}"))
+}
+
+/// Waits until `figure` has grown and stays the same, and returns it.
+pub async fn standstill(what: &str, figure: impl Fn() -> u64) -> u64 {
+    soon(&format!("a standstill of {what}"), async {
+        loop {
+            let before = figure();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if before > 0 && figure() == before {
+                return before;
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until `condition` holds.
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    soon(what, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }

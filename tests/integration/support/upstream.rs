@@ -41,6 +41,8 @@ pub struct Upstream {
 
 #[derive(Default)]
 struct Shared {
+    reads_bodies: bool,
+    accepted: AtomicUsize,
     connections: AtomicUsize,
     requests: AtomicUsize,
     body_bytes_sent: AtomicU64,
@@ -55,9 +57,18 @@ impl Upstream {
 
     /// An upstream whose script depends on the request.
     pub async fn start_with(script: impl Fn(&Received) -> Script + Send + Sync + 'static) -> Self {
+        Self::run(script, true).await
+    }
+
+    /// An upstream that answers every request with `script` and leaves its body unread.
+    pub async fn start_without_reading(script: Script) -> Self {
+        Self::run(move |_| script.clone(), false).await
+    }
+
+    async fn run(script: impl Fn(&Received) -> Script + Send + Sync + 'static, reads_bodies: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared { reads_bodies, ..Shared::default() });
         let (request_sender, requests) = mpsc::unbounded_channel();
         let (departure_sender, departures) = mpsc::unbounded_channel();
         let (script, state) = (Arc::new(script), Arc::clone(&shared));
@@ -66,6 +77,7 @@ impl Upstream {
             while let Ok((socket, _)) = listener.accept().await {
                 socket.set_nodelay(true).unwrap();
                 let (script, state) = (Arc::clone(&script), Arc::clone(&state));
+                state.accepted.fetch_add(1, Ordering::SeqCst);
                 let (requests, departures) = (request_sender.clone(), departure_sender.clone());
                 connections.spawn(async move {
                     state.connections.fetch_add(1, Ordering::SeqCst);
@@ -110,6 +122,11 @@ impl Upstream {
         self.shared.received.lock().unwrap().clone()
     }
 
+    /// How many connections have ever been made.
+    pub fn accepted_count(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
     /// How many connections are open.
     pub fn connection_count(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
@@ -134,7 +151,7 @@ async fn serve(
     shared: &Shared,
     requests: &mpsc::UnboundedSender<Received>,
 ) -> bool {
-    while let Some(request) = read_request(&mut socket).await {
+    while let Some(request) = read_request(&mut socket, shared.reads_bodies).await {
         shared.requests.fetch_add(1, Ordering::SeqCst);
         shared.received.lock().unwrap().push(request.clone());
         let steps = script(&request).0;
@@ -206,7 +223,7 @@ async fn left(socket: &TcpStream) {
     let _ = socket.ready(Interest::PRIORITY | Interest::ERROR).await;
 }
 
-async fn read_request(socket: &mut TcpStream) -> Option<Received> {
+async fn read_request(socket: &mut TcpStream, reads_body: bool) -> Option<Received> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -219,6 +236,9 @@ async fn read_request(socket: &mut TcpStream) -> Option<Received> {
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut request = Received { head, body: Bytes::new() };
     let mut body = bytes.split_off(end);
+    if !reads_body {
+        return Some(request);
+    }
     if let Some(length) = request.header("content-length") {
         let length: usize = length.parse().unwrap();
         while body.len() < length {

@@ -1,0 +1,182 @@
+//! Both ends of HTTP/2, stream by stream: a client that reads what the test tells it to, an upstream that sees streams reset.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use h2::{Reason, RecvStream, SendStream, client, server};
+use http::{HeaderMap, Request, Response};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{chat, soon};
+
+/// A connection with prior knowledge. Dropping it closes it.
+pub struct Http2Client {
+    requests: client::SendRequest<Bytes>,
+    connection: JoinHandle<()>,
+}
+
+impl Http2Client {
+    /// Connects. Each stream may have the default 64 KiB under way, whatever the others have.
+    pub async fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let builder = client::Builder::new().initial_connection_window_size(1 << 30).clone();
+        let (requests, connection) = builder.handshake(socket).await.unwrap();
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Self { requests, connection }
+    }
+
+    /// Sends the usual chat request, which the log will know as `id`.
+    pub async fn chat(&mut self, id: &str) -> Http2Request {
+        self.post("/v1/chat/completions", id, chat(true)).await
+    }
+
+    /// Posts JSON.
+    pub async fn post(&mut self, path: &str, id: &str, body: impl Into<Bytes>) -> Http2Request {
+        let head = Request::post(format!("http://localhost{path}"))
+            .header("content-type", "application/json")
+            .header("x-request-id", id);
+        let requests = self.requests.clone();
+        let mut requests = soon("room for a stream", requests.ready()).await.unwrap();
+        let (response, mut sender) = requests.send_request(head.body(()).unwrap(), false).unwrap();
+        sender.send_data(body.into(), true).unwrap();
+        Http2Request(response)
+    }
+}
+
+impl Drop for Http2Client {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// A request without its response yet. Dropping it resets the stream.
+pub struct Http2Request(client::ResponseFuture);
+
+impl Http2Request {
+    /// Waits for the response head.
+    pub async fn answer(self) -> Http2Answer {
+        let response = soon("a response head", self.0).await.unwrap();
+        let (head, body) = response.into_parts();
+        Http2Answer { headers: head.headers, body, received: BytesMut::new() }
+    }
+}
+
+/// A response body, read as far as the test wants. Dropping it resets the stream.
+pub struct Http2Answer {
+    pub headers: HeaderMap,
+    body: RecvStream,
+    received: BytesMut,
+}
+
+impl Http2Answer {
+    /// Reads the next piece, and lets the other side send as much again. `None` at the end.
+    pub async fn read(&mut self) -> Option<Result<usize, h2::Error>> {
+        let data = match soon("a piece of the body", self.body.data()).await? {
+            Ok(data) => data,
+            Err(error) => return Some(Err(error)),
+        };
+        self.received.extend_from_slice(&data);
+        let _ = self.body.flow_control().release_capacity(data.len());
+        Some(Ok(data.len()))
+    }
+
+    /// Reads until `text` has come.
+    pub async fn read_until(&mut self, text: &str) {
+        while !self.text().contains(text) {
+            self.read().await.expect("not the end yet").unwrap();
+        }
+    }
+
+    /// Reads until the stream ends, with its reason if that is a reset.
+    pub async fn read_to_end(&mut self) -> Result<String, Option<Reason>> {
+        while let Some(piece) = self.read().await {
+            piece.map_err(|error| error.reason())?;
+        }
+        Ok(self.text())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+}
+
+/// A model server that speaks HTTP/2 and leaves it to the test what to answer. Everything of it ends when it is dropped.
+pub struct Http2Upstream {
+    pub address: SocketAddr,
+    exchanges: mpsc::UnboundedReceiver<Http2Exchange>,
+    task: JoinHandle<()>,
+}
+
+impl Http2Upstream {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, exchanges) = mpsc::unbounded_channel();
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                let sender = sender.clone();
+                connections.spawn(async move {
+                    let mut connection = server::handshake(socket).await.unwrap();
+                    while let Some(Ok((request, responder))) = connection.accept().await {
+                        let _ = sender.send(Http2Exchange { request, responder, body: None });
+                    }
+                });
+            }
+        });
+        Self { address, exchanges, task }
+    }
+
+    /// The base URL for a provider.
+    pub fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Waits for the next request.
+    pub async fn request(&mut self) -> Http2Exchange {
+        soon("a request to the upstream", self.exchanges.recv()).await.expect("the upstream runs")
+    }
+}
+
+impl Drop for Http2Upstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A request at the upstream, and its answer as far as it has been given.
+pub struct Http2Exchange {
+    pub request: Request<RecvStream>,
+    responder: server::SendResponse<Bytes>,
+    body: Option<SendStream<Bytes>>,
+}
+
+impl Http2Exchange {
+    /// Sends a piece of an event stream; before the first, the response head.
+    pub fn send(&mut self, piece: impl Into<Bytes>) {
+        let body = self.body.get_or_insert_with(|| {
+            let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+            self.responder.send_response(head, false).unwrap()
+        });
+        body.send_data(piece.into(), false).unwrap();
+    }
+
+    /// Ends the event stream.
+    pub fn end(mut self) {
+        self.body.take().unwrap().send_data(Bytes::new(), true).unwrap();
+    }
+
+    /// Waits until the peer resets the stream; not if its connection closes.
+    pub async fn was_reset(&mut self) -> Reason {
+        let reset = poll_fn(|cx| match &mut self.body {
+            Some(body) => body.poll_reset(cx),
+            None => self.responder.poll_reset(cx),
+        });
+        soon("a reset of the stream", reset).await.unwrap()
+    }
+}
