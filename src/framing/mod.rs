@@ -5,5 +5,7 @@
 
 pub mod splitter;
 pub mod sse;
+#[cfg(test)]
+mod tests;
 
 pub use splitter::{FrameTooLarge, Splitter};
