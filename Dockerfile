@@ -9,7 +9,7 @@ WORKDIR /build
 # built for an empty program, from the manifest without its [[bin]], [[test]] and [[bench]] tables, whose files are not here.
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
- && mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
+ && mkdir src && echo '//! Empty.' > src/lib.rs && printf '//! Empty.\nfn main() {}\n' > src/main.rs \
  && cargo build --profile dist --locked
 COPY . .
 # Cargo goes by modification times, and the sources are older than the empty program.

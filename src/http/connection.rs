@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
@@ -22,7 +22,6 @@ use crate::relay::guard::Peer;
 /// far rarer than one that has gone, and an answer nobody reads costs money.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) async fn closed(socket: &TcpStream) {
-    use tokio::io::Interest;
     // `READABLE` would be ready for every byte that waits. What tokio knows as `PRIORITY` is ready for urgent data, which
     // the socket is not registered for, and for the end of the reading side.
     let _ = socket.ready(Interest::PRIORITY | Interest::ERROR).await;
@@ -70,6 +69,12 @@ impl ClientStream {
         }
     }
 
+    /// A read that did not fill its buffer has emptied the socket. Noting that saves the read that would find it out; the
+    /// next bytes make the socket ready again.
+    fn note_emptied(&self) {
+        let _ = self.socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.write_timeout;
         self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx)
@@ -80,9 +85,16 @@ impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
+            let room = buffer.remaining();
             match self.socket.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result.map(drop)),
+                Ok(read) => {
+                    if (1..room).contains(&read) {
+                        self.note_emptied();
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }

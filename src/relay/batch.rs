@@ -32,7 +32,8 @@ impl Batch {
         self.first.len().max(self.joined.len()) >= FULL
     }
 
-    pub(super) fn take(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
+    pub(super) fn take(&mut self) -> Bytes {
+        let Self { first, joined } = std::mem::take(self);
+        if joined.is_empty() { first } else { joined.freeze() }
     }
 }

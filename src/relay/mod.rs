@@ -44,6 +44,8 @@ pin_project! {
     pub struct Relay {
         source: Source,
         guard: StreamGuard,
+        // What has come and not gone out.
+        batch: Batch,
         #[pin]
         clocks: Clocks,
         #[pin]
@@ -91,7 +93,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::new(config, guard.started());
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -104,7 +106,8 @@ impl Relay {
         shutdown: CancellationToken,
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started());
-        Self { source: Source::Opening { provider, opening }, guard, clocks, shutdown: shutdown.cancelled_owned() }
+        let source = Source::Opening { provider, opening };
+        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 }
 
@@ -114,28 +117,36 @@ impl Body for Relay {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut this = self.project();
-        let mut batch = Batch::default();
+        let batch = this.batch;
+        let mut has_grown = false;
         while !batch.is_full() && !this.source.is_ended() {
             match this.source.poll_run(cx, this.guard) {
                 Poll::Ready(Some(Ok(run))) => {
                     this.clocks.as_mut().received();
                     batch.push(run);
+                    has_grown = true;
                 }
-                Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, &mut batch),
-                Poll::Ready(None) => this.source.end(None, this.guard, &mut batch),
-                // What the upstream had ready goes out in one piece, before any clock is looked at.
+                Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, batch),
+                Poll::Ready(None) => this.source.end(None, this.guard, batch),
+                // hyper hands over one chunk at a time, however many it has read. In a burst its task gets another turn
+                // before we write, for as long as that brings something: a turn costs less than a write.
+                Poll::Pending if has_grown && this.clocks.is_burst() => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                // What was ready goes out in one piece, before any clock is looked at.
                 Poll::Pending if !batch.is_empty() => break,
                 Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {
-                    this.source.end(Some(Error::ShuttingDown), this.guard, &mut batch);
+                    this.source.end(Some(Error::ShuttingDown), this.guard, batch);
                 }
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => batch.push(Bytes::from_static(sse::KEEP_ALIVE)),
                     Due::Timeout(phase, limit) => {
                         let provider = this.source.provider().to_owned();
                         let error = Error::UpstreamTimeout { provider, phase, limit };
-                        this.source.end(Some(error), this.guard, &mut batch);
+                        this.source.end(Some(error), this.guard, batch);
                     }
-                    Due::End => this.source.end(None, this.guard, &mut batch),
+                    Due::End => this.source.end(None, this.guard, batch),
                 },
             }
         }
@@ -149,7 +160,7 @@ impl Body for Relay {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_ended()
+        self.source.is_ended() && self.batch.is_empty()
     }
 }
 

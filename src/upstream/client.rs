@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Url;
 
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
@@ -12,6 +13,9 @@ use crate::config::stream::Stream as StreamConfig;
 
 /// Below what common servers allow an idle connection, so that a request seldom meets a closing one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is asked for with every request that matters.
+const USUAL_PATHS: [&str; 2] = ["/chat/completions", "/completions"];
 
 /// A provider that can be called. Belongs to one worker, whose runtime drives its connections.
 #[derive(Debug)]
@@ -21,7 +25,9 @@ pub struct Upstream {
     /// Its connections.
     pub client: reqwest::Client,
     /// The URL that paths are appended to, without a slash at its end.
-    pub base_url: String,
+    base_url: String,
+    /// The URLs of the paths that are asked for all the time, which need not be parsed each time.
+    usual_urls: [(&'static str, Url); 2],
     /// Header fields of every request: credentials and what the configuration adds.
     pub headers: HeaderMap,
     secrets: Vec<Secret>,
@@ -62,14 +68,24 @@ impl Upstream {
                 sensitive(value.expose()).ok_or_else(|| fail(&format!("header {name} has an invalid value")))?;
             headers.insert(name, value);
         }
+        let base_url = provider.base_url.as_ref().expect("the configuration has completed it").as_str().to_owned();
         let client = build_client(provider, stream).map_err(|error| fail(&error.without_url().to_string()))?;
         Ok(Self {
             name: provider.name.as_str().into(),
             client,
-            base_url: provider.base_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
+            usual_urls: USUAL_PATHS.map(|path| (path, join(&base_url, path))),
+            base_url,
             headers,
             secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
         })
+    }
+
+    /// The URL of `path`, which begins with a slash and may have a query.
+    pub fn url(&self, path: &str) -> Url {
+        match self.usual_urls.iter().find(|(usual, _)| *usual == path) {
+            Some((_, url)) => url.clone(),
+            None => join(&self.base_url, path),
+        }
     }
 
     /// `text` without the secrets that an upstream may have echoed.
@@ -79,6 +95,10 @@ impl Upstream {
             if secret.expose().len() >= 8 { text.replace(secret.expose(), "********") } else { text }
         })
     }
+}
+
+fn join(base_url: &str, path: &str) -> Url {
+    Url::parse(&format!("{base_url}{path}")).expect("a checked base URL and a path that was a valid URI make a URL")
 }
 
 fn sensitive(value: &str) -> Option<HeaderValue> {
@@ -96,6 +116,8 @@ fn build_client(provider: &Provider, stream: &StreamConfig) -> reqwest::Result<r
         .referer(false)
         .no_proxy();
     let plain = provider.base_url.as_ref().is_some_and(|url| url.as_str().starts_with("http://"));
+    // The machine's root certificates take milliseconds and megabytes to read; who speaks no TLS needs none.
+    let builder = if plain { builder.tls_certs_only([]) } else { builder };
     match (provider.http2, plain) {
         // One stalled reader on a shared HTTP/2 connection can end its siblings; HTTP/2 is a choice per provider.
         (false, _) => builder.http1_only(),

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use reqwest::Url;
 
 use super::Target;
 use crate::dialect::patch;
@@ -38,9 +37,7 @@ impl UpstreamRequest {
     /// The request for `target` with a body that is still arriving.
     pub fn with_body(&self, target: &Target, body: reqwest::Body) -> reqwest::Request {
         let upstream = &target.upstream;
-        let url = Url::parse(&format!("{}{}", upstream.base_url, self.path))
-            .expect("a checked base URL and a path that was a valid URI make a URL");
-        let mut request = reqwest::Request::new(self.method.clone(), url);
+        let mut request = reqwest::Request::new(self.method.clone(), upstream.url(&self.path));
         *request.headers_mut() = self.headers.clone();
         for (name, value) in &upstream.headers {
             request.headers_mut().insert(name, value.clone());
