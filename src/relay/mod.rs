@@ -36,6 +36,9 @@ use batch::Batch;
 use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
 
+/// hyper's server polls a body twice in each of its turns; the turn after that is the one in which something may have come.
+const PATIENCE: u8 = 2;
+
 /// An upstream that has not shown its first frame yet.
 pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Error>> + Send>>;
 
@@ -46,6 +49,8 @@ pin_project! {
         guard: StreamGuard,
         // What has come and not gone out.
         batch: Batch,
+        // How often we have been polled since the batch last grew.
+        patience: u8,
         #[pin]
         clocks: Clocks,
         #[pin]
@@ -93,7 +98,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::new(config, guard.started());
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, batch: Batch::default(), patience: 0, clocks, shutdown: shutdown.cancelled_owned() }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -107,7 +112,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started());
         let source = Source::Opening { provider, opening };
-        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, batch: Batch::default(), patience: 0, clocks, shutdown: shutdown.cancelled_owned() }
     }
 }
 
@@ -118,19 +123,19 @@ impl Body for Relay {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut this = self.project();
         let batch = this.batch;
-        let mut has_grown = false;
         while !batch.is_full() && !this.source.is_ended() {
             match this.source.poll_run(cx, this.guard) {
                 Poll::Ready(Some(Ok(run))) => {
                     this.clocks.as_mut().received();
                     batch.push(run);
-                    has_grown = true;
+                    *this.patience = PATIENCE;
                 }
                 Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, batch),
                 Poll::Ready(None) => this.source.end(None, this.guard, batch),
-                // hyper hands over one chunk at a time, however many it has read. In a burst its task gets another turn
-                // before we write, for as long as that brings something: a turn costs less than a write.
-                Poll::Pending if has_grown && this.clocks.is_burst() => {
+                // hyper's client hands over one chunk at a time, however many it has read. In a burst its task gets another
+                // turn before we write, for as long as that brings something: a turn costs less than a write.
+                Poll::Pending if !batch.is_empty() && *this.patience > 0 && this.clocks.is_burst() => {
+                    *this.patience -= 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
