@@ -96,6 +96,8 @@ fn build_client(provider: &Provider, stream: &StreamConfig) -> reqwest::Result<r
         .referer(false)
         .no_proxy();
     let plain = provider.base_url.as_ref().is_some_and(|url| url.as_str().starts_with("http://"));
+    // Reading the system's certificates takes longer than everything else here, and a plain connection needs none.
+    let builder = if plain { builder.tls_certs_only([]) } else { builder };
     match (provider.http2, plain) {
         // One stalled reader on a shared HTTP/2 connection can end its siblings; HTTP/2 is a choice per provider.
         (false, _) => builder.http1_only(),
