@@ -15,6 +15,7 @@ mod backpressure;
 mod browser_rules;
 mod cancellation;
 mod headers;
+mod honest_ends;
 mod models;
 mod passthrough;
 mod requests;
