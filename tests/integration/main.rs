@@ -21,3 +21,4 @@ mod passthrough;
 mod requests;
 mod routing;
 mod smuggling;
+mod timeouts;
