@@ -16,6 +16,7 @@ mod browser_rules;
 mod cancellation;
 mod headers;
 mod honest_ends;
+mod keep_alive;
 mod models;
 mod passthrough;
 mod requests;
