@@ -14,6 +14,7 @@ mod auth;
 mod backpressure;
 mod browser_rules;
 mod cancellation;
+mod failover;
 mod headers;
 mod honest_ends;
 mod keep_alive;
