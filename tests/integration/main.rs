@@ -18,6 +18,7 @@ mod failover;
 mod headers;
 mod honest_ends;
 mod keep_alive;
+mod logs;
 mod models;
 mod passthrough;
 mod requests;
