@@ -141,10 +141,10 @@ impl Drop for Shared {
             outcome = facts.outcome.unwrap_or(Outcome::ClientGone).as_str(),
             status = facts.status.map(|status| status.as_u16()),
             method = self.method.as_str(),
-            path = self.path,
+            path = clip(&self.path),
             request_id = self.request_id,
             caller = facts.caller.as_deref(),
-            model = facts.model,
+            model = facts.model.as_deref().map(clip),
             provider = facts.provider.as_deref(),
             error,
             cause,
@@ -157,4 +157,9 @@ impl Drop for Shared {
             "request"
         );
     }
+}
+
+/// As much of a text whose length the client chose as a line should hold.
+fn clip(text: &str) -> &str {
+    &text[..text.floor_char_boundary(256)]
 }

@@ -25,12 +25,17 @@ pub fn capture() {
 /// Waits for the line of the request with this id.
 pub async fn line_of(request_id: &str) -> Line {
     loop {
-        let found = all().into_iter().find(|line| line.get("request_id").is_some_and(|id| id == request_id));
-        match found {
+        match lines_of(request_id).pop() {
             Some(line) => return line,
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }
+}
+
+/// The lines so far of the request with this id.
+pub fn lines_of(request_id: &str) -> Vec<Line> {
+    let is_its = |line: &&Line| line.get("request_id").is_some_and(|id| id == request_id);
+    LINES.lock().unwrap().iter().filter(is_its).cloned().collect()
 }
 
 /// Every line so far, of all tests.

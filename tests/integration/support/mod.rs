@@ -2,6 +2,7 @@
 //!
 //! - [`Upstream`]: a model server that follows a [`Script`] and notices when it is left.
 //! - [`Proxy`]: sluicegate itself, on a free port, configured by the test.
+//! - [`Reply`]: what a client reads, whole.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
@@ -13,7 +14,9 @@ mod error;
 mod http2;
 pub mod logs;
 mod process;
+mod program;
 mod proxy;
+mod reply;
 mod script;
 pub mod sockets;
 mod upstream;
@@ -22,14 +25,22 @@ pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use process::Process;
+pub use program::Program;
 pub use proxy::{Proxy, client, key, provider};
+pub use reply::{KEEP_ALIVE, Reply};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
-pub use upstream::{Received, Upstream};
+pub use upstream::{Received, Upstream, nowhere};
 
 use std::time::Duration;
 
 /// Long enough for anything that should happen at once, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(5);
+
+/// A recorded answer of a provider.
+pub fn fixture(name: &str) -> String {
+    let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
 
 /// The usual request.
 pub fn chat(stream: bool) -> String {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::logs::{self, Line};
-use super::{Upstream, chat, soon};
+use super::{Reply, Upstream, chat, soon};
 
 /// A running proxy. Everything of it ends when it is dropped.
 pub struct Proxy {
@@ -57,6 +57,11 @@ impl Proxy {
     /// Posts a chat request and waits for the response head.
     pub async fn chat(&self, stream: bool) -> reqwest::Response {
         self.post("/v1/chat/completions", chat(stream)).await
+    }
+
+    /// The same, read to its end.
+    pub async fn ask(&self, stream: bool) -> Reply {
+        Reply::of(self.chat(stream).await).await
     }
 
     /// Posts JSON and waits for the response head.

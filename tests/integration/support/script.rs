@@ -1,8 +1,10 @@
 //! What a scripted upstream does with a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 /// The first chunk of a chat stream: no content yet.
 pub const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
@@ -26,6 +28,8 @@ pub enum Step {
     /// The same chunk over and over.
     Repeat(Bytes, usize),
     Wait(Duration),
+    /// Nothing until the test gives the cue.
+    Cue(Arc<Notify>),
     /// Nothing more, but the connection stays open.
     Hang,
     /// FIN.
@@ -80,6 +84,11 @@ impl Script {
         self
     }
 
+    /// Any bytes at all behind what came before.
+    pub fn then_raw(self, bytes: impl Into<Bytes>) -> Self {
+        self.then(Step::Raw(bytes.into()))
+    }
+
     /// A piece of the body, in one write.
     pub fn send(self, bytes: impl Into<Bytes>) -> Self {
         self.then(Step::Chunk(bytes.into()))
@@ -92,6 +101,23 @@ impl Script {
 
     pub fn wait(self, milliseconds: u64) -> Self {
         self.then(Step::Wait(Duration::from_millis(milliseconds)))
+    }
+
+    /// Nothing more until the test calls `notify_one`.
+    pub fn cue(self, cue: &Arc<Notify>) -> Self {
+        self.then(Step::Cue(Arc::clone(cue)))
+    }
+
+    /// `count` pieces of the body, each followed by a pause.
+    pub fn repeat_every(self, bytes: impl Into<Bytes>, milliseconds: u64, count: usize) -> Self {
+        let bytes = bytes.into();
+        (0..count).fold(self, |script, _| script.send(bytes.clone()).wait(milliseconds))
+    }
+
+    /// All that `more` does.
+    pub fn append(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
     }
 
     /// The proper end of the body.

@@ -1,5 +1,6 @@
 //! A model server that follows a script and notices when it is left.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -53,6 +54,12 @@ impl Upstream {
     /// An upstream that answers every request with `script`.
     pub async fn start(script: Script) -> Self {
         Self::start_with(move |_| script.clone()).await
+    }
+
+    /// An upstream that follows the first of `scripts` for the first request, and so on.
+    pub async fn in_turn(scripts: impl IntoIterator<Item = Script>) -> Self {
+        let scripts: Mutex<VecDeque<_>> = Mutex::new(scripts.into_iter().collect());
+        Self::start_with(move |_| scripts.lock().unwrap().pop_front().expect("a script for every request")).await
     }
 
     /// An upstream whose script depends on the request.
@@ -138,6 +145,12 @@ impl Upstream {
     }
 }
 
+/// A base URL at which nobody listens.
+pub fn nowhere() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/v1", listener.local_addr().unwrap())
+}
+
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.task.abort();
@@ -190,6 +203,10 @@ async fn play(step: Step, socket: &mut TcpStream, shared: &Shared) -> Next {
         }
         Step::Wait(time) => tokio::select! {
             () = tokio::time::sleep(time) => Next::Step,
+            () = left(socket) => Next::Left,
+        },
+        Step::Cue(cue) => tokio::select! {
+            () = cue.notified() => Next::Step,
             () = left(socket) => Next::Left,
         },
         Step::Hang => {
