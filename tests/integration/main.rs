@@ -13,6 +13,7 @@ mod architecture;
 mod auth;
 mod browser_rules;
 mod cancellation;
+mod connections;
 mod headers;
 mod models;
 mod passthrough;
