@@ -20,3 +20,4 @@ mod passthrough;
 mod requests;
 mod routing;
 mod smuggling;
+mod tls;
