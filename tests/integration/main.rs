@@ -19,5 +19,6 @@ mod models;
 mod passthrough;
 mod requests;
 mod routing;
+mod shutdown;
 mod smuggling;
 mod tls;

@@ -11,12 +11,14 @@
 mod client;
 mod error;
 pub mod logs;
+mod program;
 mod proxy;
 mod script;
 mod upstream;
 
 pub use client::{Client, Response, request};
 pub use error::ApiError;
+pub use program::Program;
 pub use proxy::{Proxy, client, key, provider};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use upstream::{Received, Upstream};
