@@ -100,7 +100,7 @@ impl Sources {
         }
         let mut config: Config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let path = error.path().to_string();
-            ConfigError::at(path, error.inner().to_string().trim_end())
+            ConfigError::at(path, error.inner().message())
         })?;
         if let Some(listen) = self.listen {
             config.server.listen = listen;
