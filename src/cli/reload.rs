@@ -18,18 +18,14 @@ pub(super) async fn reload(
     mut hangup: impl AsyncFnMut(),
     config: &watch::Sender<Arc<Config>>,
 ) {
-    let mut modified = modified(sources);
+    let mut known = modified(sources);
     loop {
         tokio::select! {
             () = hangup() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {
-                let now = self::modified(sources);
-                if now == modified || now.is_none() {
-                    continue;
-                }
-                modified = now;
-            }
+            () = changed(sources, known) => {}
         }
+        // Before it is read: what is written while we read is a change again.
+        known = modified(sources);
         match demo.complete(sources) {
             Ok(next) => replace(config, next),
             Err(error) => tracing::error!("the configuration is not reloaded: {error}"),
@@ -47,6 +43,17 @@ fn replace(config: &watch::Sender<Arc<Config>>, next: Config) {
     }
     config.send_replace(Arc::new(next));
     tracing::info!("the configuration has been reloaded");
+}
+
+/// Waits until the file is there with another time than `known`.
+async fn changed(sources: &Sources, known: Option<SystemTime>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = modified(sources);
+        if now.is_some() && now != known {
+            return;
+        }
+    }
 }
 
 fn modified(sources: &Sources) -> Option<SystemTime> {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use super::{banner, reload, say};
@@ -30,6 +30,9 @@ pub(super) fn serve(sources: Sources) -> Result<(), String> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+    let runtime = runtime()?;
+    // Before anybody can know of us: a signal that nobody waits for would end the process.
+    let signals = Signals::catch(&runtime)?;
     let listener = http::listen(&config.server).map_err(|error| refused(config.server.listen, &error))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let (sender, receiver) = watch::channel(Arc::clone(&config));
@@ -38,7 +41,7 @@ pub(super) fn serve(sources: Sources) -> Result<(), String> {
     let workers = start_workers(&app, &listener, &shutdown, count(config.server.workers))?;
     drop(listener);
     say(&banner::lines(&config, address));
-    runtime()?.block_on(supervise(sources, demo, sender, shutdown, workers))
+    runtime.block_on(supervise(sources, demo, sender, shutdown, workers, signals))
 }
 
 /// Runs only the demo upstream.
@@ -94,6 +97,26 @@ fn start_workers(
     Ok(end)
 }
 
+/// The signals that mean something to us.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they wait for us to look.
+    fn catch(runtime: &Runtime) -> Result<Self, String> {
+        let _context = runtime.enter();
+        let signal = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Waits for signals, and for the workers to end.
 async fn supervise(
     sources: Sources,
@@ -101,11 +124,8 @@ async fn supervise(
     config: watch::Sender<Arc<Config>>,
     shutdown: Shutdown,
     mut workers: oneshot::Receiver<Result<(), String>>,
+    Signals { mut hangup, mut terminate, mut interrupt }: Signals,
 ) -> Result<(), String> {
-    let signal = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let hung_up = async || {
         hangup.recv().await;
     };

@@ -100,7 +100,7 @@ impl Sources {
         }
         let mut config: Config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let path = error.path().to_string();
-            ConfigError::at(path, error.inner().to_string().trim_end())
+            ConfigError::at(path, error.inner().message())
         })?;
         if let Some(listen) = self.listen {
             config.server.listen = listen;
@@ -267,6 +267,8 @@ mod tests {
             ("[server]\nlisten = \"nowhere\"", "server.listen"),
             ("[[provider]]\nname = \"a\"\nkind = \"b\"", "provider[0].kind"),
             ("[[provider]]\nname = \"a\"\nkind = \"compatible\"", "provider[0].base_url"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"a\\nb\"", "provider[0].api_key"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nheaders = { \"x y\" = \"1\" }", "provider[0].headers"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
             ("[[key]]\nname = \"k\"", "key[0]"),
             ("nonsense", "toml:1"),

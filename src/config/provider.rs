@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::secret::{self, Secret};
@@ -98,6 +99,23 @@ impl Provider {
         let own_url = self.base_url.as_ref().map(BaseUrl::as_str) == self.kind.base_url;
         if let (None, true, Some(variable)) = (&self.api_key, own_url, self.kind.api_key_variable) {
             self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));
+        }
+        self.check_headers()
+    }
+
+    /// What is sent as a header field must be fit for one.
+    fn check_headers(&self) -> Result<(), (&'static str, String)> {
+        let unfit = |value: &Secret| HeaderValue::from_str(value.expose()).is_err();
+        if self.api_key.as_ref().is_some_and(unfit) {
+            return Err(("api_key", "has characters that no header can carry".to_owned()));
+        }
+        for (name, value) in &self.headers {
+            if HeaderName::try_from(name).is_err() {
+                return Err(("headers", format!("\"{name}\" is no header name")));
+            }
+            if unfit(value) {
+                return Err(("headers", format!("the value of {name} has characters that no header can carry")));
+            }
         }
         Ok(())
     }

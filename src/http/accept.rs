@@ -136,15 +136,23 @@ async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
     let shell = Shell { peer, ..listening.shell.clone() };
     match &listening.tls {
         None => {
-            if let Ok(Ok(protocol)) = tokio::time::timeout(config.first_byte_timeout, Protocol::detect(socket)).await {
+            if let Some(protocol) = greet(Protocol::detect(socket), listening).await {
                 converse(protocol, io, shell, Arc::clone(config)).await;
             }
         }
         Some(tls) => {
-            if let Ok(Ok(io)) = tokio::time::timeout(config.first_byte_timeout, tls.accept(io)).await {
+            if let Some(io) = greet(tls.accept(io), listening).await {
                 let protocol = Protocol::negotiated(io.get_ref().1.alpn_protocol());
                 converse(protocol, io, shell, Arc::clone(config)).await;
             }
         }
+    }
+}
+
+/// Gives a client the time it has for its first words. One that has said nothing when a shutdown begins loses nothing.
+async fn greet<T>(words: impl Future<Output = io::Result<T>>, listening: &Listening) -> Option<T> {
+    tokio::select! {
+        words = tokio::time::timeout(listening.config.first_byte_timeout, words) => words.ok()?.ok(),
+        () = listening.shell.shutdown.draining.cancelled() => None,
     }
 }

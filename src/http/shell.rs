@@ -48,8 +48,13 @@ impl Shell {
         let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
         let state = Arc::clone(&self.state.borrow());
         let mut page = Page::Foreign;
+        let deadline = self.shutdown.deadline.clone();
         let context = Context { state, record: record.clone(), peer: self.peer, shutdown: self.shutdown };
-        let result = admit(request, context, self.listen, self.router, &mut page).await;
+        let result = tokio::select! {
+            result = admit(request, context, self.listen, self.router, &mut page) => result,
+            // Whoever still waits for a response head gets one. A stream tells of the end itself.
+            () = deadline.cancelled() => Err(Error::ShuttingDown),
+        };
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
         page.mark(response.headers_mut());
         headers::mark_request_id(response.headers_mut(), record.request_id());
@@ -70,12 +75,12 @@ async fn admit(
     // 1. Is it a request, and meant for this server?
     let host = host::of(&request)?;
     host::check(&host, listen, &config.server)?;
+    body::check_coding(request.headers())?;
     // 2. Does it come from a page that may call? Browsers ask first, without a key.
     *page = Page::of(request.headers(), &host, &config.cors);
     if let Some(answer) = page.preflight(request.method(), request.headers()) {
         return answer;
     }
-    body::check_coding(request.headers())?;
     if *page == Page::Foreign && context.state.keys.is_open() {
         return Err(Error::OriginRefused);
     }

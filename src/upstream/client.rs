@@ -33,7 +33,7 @@ pub struct Upstream {
     secrets: Vec<Secret>,
 }
 
-/// A provider's settings that cannot become header fields, or a TLS set-up that fails.
+/// A client that cannot be set up.
 #[derive(Debug)]
 pub struct UpstreamSetupError(String);
 
@@ -50,26 +50,22 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// [`UpstreamSetupError`] if the key or a header is not printable ASCII, or no TLS root certificates are found.
+    /// [`UpstreamSetupError`] if no TLS root certificates are found.
     pub fn new(provider: &Provider, stream: &StreamConfig) -> Result<Self, UpstreamSetupError> {
-        let fail = |what: &str| UpstreamSetupError(format!("provider \"{}\": {what}", provider.name));
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("sluicegate/", env!("CARGO_PKG_VERSION"))));
         // A compressed stream arrives in lumps, and we could not read along.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(key) = &provider.api_key {
-            let value = sensitive(&format!("Bearer {}", key.expose()));
-            headers
-                .insert(AUTHORIZATION, value.ok_or_else(|| fail("api_key has characters that no header can carry"))?);
+            headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose())));
         }
         for (name, value) in &provider.headers {
-            let name: HeaderName = name.parse().map_err(|_| fail(&format!("\"{name}\" is no header name")))?;
-            let value =
-                sensitive(value.expose()).ok_or_else(|| fail(&format!("header {name} has an invalid value")))?;
-            headers.insert(name, value);
+            let name: HeaderName = name.parse().expect("the configuration has been checked for header names");
+            headers.insert(name, sensitive(value.expose()));
         }
         let base_url = provider.base_url.as_ref().expect("the configuration has completed it").as_str().to_owned();
-        let client = build_client(provider, stream).map_err(|error| fail(&error.without_url().to_string()))?;
+        let client = build_client(provider, stream)
+            .map_err(|error| UpstreamSetupError(format!("provider \"{}\": {}", provider.name, error.without_url())))?;
         Ok(Self {
             name: provider.name.as_str().into(),
             client,
@@ -101,10 +97,10 @@ fn join(base_url: &str, path: &str) -> Url {
     Url::parse(&format!("{base_url}{path}")).expect("a checked base URL and a path that was a valid URI make a URL")
 }
 
-fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(value).ok()?;
+fn sensitive(value: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(value).expect("the configuration has been checked for header values");
     value.set_sensitive(true);
-    Some(value)
+    value
 }
 
 /// Upstreams come from the configuration alone: no redirects, no proxy from the environment.

@@ -111,7 +111,7 @@ impl Source {
             return Vec::new();
         };
         let within = if layer == "main" { "sluicegate::" } else { "crate::" };
-        let mut used: BTreeSet<String> = paths(&code, within).into_iter().map(first_part).collect();
+        let mut used: BTreeSet<String> = paths(&code, within).iter().map(|path| first_part(path)).collect();
         used.remove(layer);
         let mut broken: Vec<String> = used
             .iter()
@@ -155,7 +155,7 @@ fn is_within(path: &str, module: &str) -> bool {
     path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-fn first_part(path: String) -> String {
+fn first_part(path: &str) -> String {
     path.split("::").next().unwrap_or_default().to_owned()
 }
 

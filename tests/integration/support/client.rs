@@ -43,6 +43,16 @@ impl Client {
         taken as u64
     }
 
+    /// The same where the other side may have closed.
+    pub async fn try_send(&mut self, bytes: &(impl AsRef<[u8]> + ?Sized)) -> std::io::Result<()> {
+        self.socket.write_all(bytes.as_ref()).await
+    }
+
+    /// Forgets what has been received.
+    pub fn forget(&mut self) {
+        self.received.clear();
+    }
+
     /// Reads until `text` has come; returns everything so far.
     pub async fn read_until(&mut self, text: &str) -> String {
         soon(&format!("receiving {text:?}"), async {

@@ -20,34 +20,22 @@ pub struct ApiError {
 impl ApiError {
     /// Reads `response`, which must have every part of OpenAI's shape and name its request.
     pub async fn of(response: reqwest::Response) -> Self {
-        let status = response.status().as_u16();
-        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        let (kind, request_id, content_type) =
-            (header("x-sluicegate-error"), header("x-request-id"), header("content-type"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = soon("an error body", response.text()).await.unwrap();
-        Self::parse(status, kind, request_id, content_type, &body)
+        Self::parse(status, |name| headers.get(name).map(|value| value.to_str().unwrap()), &body)
     }
 
     /// The same for a response that was read from a raw socket.
     pub fn of_raw(response: &Response) -> Self {
-        let header = |name| response.header(name).map(str::to_owned);
-        let (kind, request_id, content_type) =
-            (header("x-sluicegate-error"), header("x-request-id"), header("content-type"));
-        Self::parse(response.status, kind, request_id, content_type, &response.body)
+        Self::parse(response.status, |name| response.header(name), &response.body)
     }
 
-    fn parse(
-        status: u16,
-        kind: Option<String>,
-        request_id: Option<String>,
-        content_type: Option<String>,
-        body: &str,
-    ) -> Self {
+    fn parse<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, body: &str) -> Self {
         let value: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{status} with a body like {body:?}"));
         let fields: Vec<&String> = value["error"].as_object().unwrap().keys().collect();
         assert_eq!(fields, ["code", "message", "param", "type"], "{body}");
-        assert_eq!(content_type.as_deref(), Some("application/json"), "{body}");
-        assert!(request_id.is_some(), "an error names its request: {body}");
+        assert_eq!(header("content-type"), Some("application/json"), "{body}");
+        assert!(header("x-request-id").is_some(), "an error names its request: {body}");
         let text = |name: &str| value["error"][name].as_str().map(str::to_owned);
         Self {
             status,
@@ -55,7 +43,7 @@ impl ApiError {
             r#type: text("type").unwrap(),
             param: text("param"),
             code: text("code"),
-            kind: kind.unwrap(),
+            kind: header("x-sluicegate-error").unwrap().to_owned(),
         }
     }
 

@@ -105,7 +105,9 @@ pub fn key(name: &str, secret: &str) -> ClientKey {
 /// A client without a memory: every call makes its own connection.
 pub fn client() -> reqwest::Client {
     // Made once: reading the system's certificates takes longer than most tests.
-    static CLIENT: LazyLock<reqwest::Client> =
-        LazyLock::new(|| reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap());
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+    });
     CLIENT.clone()
 }

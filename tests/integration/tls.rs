@@ -1,0 +1,157 @@
+//! HTTPS for clients is HTTP with a certificate in front: the same streams, the same ends.
+//!
+//! The certificate in `tests/fixtures/tls` is valid for a hundred years and was made with
+//! `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj "/CN=sluicegate test" \
+//! -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -addext "basicConstraints=critical,CA:FALSE" \
+//! -keyout key.pem -out certificate.pem`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use sluicegate::app::App;
+use sluicegate::config::Config;
+use sluicegate::config::server::Tls;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::{Client, Proxy, ROLE, Script, Upstream, chat, request, soon, token};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
+}
+
+fn tls() -> Tls {
+    Tls { certificate: fixture("certificate.pem"), key: fixture("key.pem") }
+}
+
+async fn secure(upstream: &Upstream) -> Proxy {
+    Proxy::configured(upstream, |config| {
+        config.server.tls = Some(tls());
+        config.server.first_byte_timeout = Duration::from_millis(300);
+    })
+    .await
+}
+
+/// A client that trusts the certificate and nothing else.
+fn trusting(builder: reqwest::ClientBuilder) -> reqwest::Client {
+    let certificate = reqwest::Certificate::from_pem(&std::fs::read(fixture("certificate.pem")).unwrap()).unwrap();
+    builder.tls_certs_only([certificate]).no_proxy().build().unwrap()
+}
+
+async fn ask(client: &reqwest::Client, proxy: &Proxy) -> reqwest::Response {
+    let url = format!("https://{}/v1/chat/completions", proxy.address);
+    let request = client.post(url).header("content-type", "application/json").body(chat(true));
+    soon("a response head", request.send()).await.unwrap()
+}
+
+/// A TLS connection without any HTTP on it yet.
+async fn connect(proxy: &Proxy) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(fixture("certificate.pem")).unwrap()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let socket = TcpStream::connect(proxy.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    soon("a TLS handshake", TlsConnector::from(Arc::new(config)).connect(name, socket)).await.unwrap()
+}
+
+#[tokio::test]
+async fn both_versions_of_http_stream_over_tls() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let proxy = secure(&upstream).await;
+    for (client, version) in [
+        (trusting(reqwest::Client::builder()), http::Version::HTTP_2),
+        (trusting(reqwest::Client::builder().http1_only()), http::Version::HTTP_11),
+    ] {
+        let response = ask(&client, &proxy).await;
+        assert_eq!(response.version(), version);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert!(soon("the stream", response.text()).await.unwrap().ends_with("data: [DONE]\n\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_a_stream_over_tls_stops_the_upstream() {
+    let mut upstream = Upstream::start(Script::stream().send(ROLE).send(token("hi")).hang()).await;
+    let proxy = secure(&upstream).await;
+    for builder in [reqwest::Client::builder(), reqwest::Client::builder().http1_only()] {
+        let response = ask(&trusting(builder), &proxy).await;
+        drop(response);
+        upstream.abandoned().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_over_tls_may_leave_in_any_way() {
+    for reset in [false, true] {
+        for close_notify in [false, true] {
+            let mut upstream = Upstream::start(Script::silence()).await;
+            let proxy = secure(&upstream).await;
+            let mut client = connect(&proxy).await;
+            client.write_all(request("/v1/chat/completions", &chat(true)).as_bytes()).await.unwrap();
+            upstream.request().await;
+            if close_notify {
+                client.shutdown().await.unwrap();
+            }
+            if reset {
+                socket2::SockRef::from(client.get_ref().0).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+            drop(client);
+            upstream.abandoned().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_is_not_waited_for() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let proxy = secure(&upstream).await;
+    for words in [&b""[..], b"\x16\x03\x01"] {
+        let since = Instant::now();
+        let mut client = Client::connect(proxy.address).await;
+        client.send(words).await;
+        client.read_to_end().await;
+        assert!(since.elapsed() >= Duration::from_millis(300));
+    }
+}
+
+#[tokio::test]
+async fn plain_http_is_not_spoken_on_a_tls_port() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let proxy = secure(&upstream).await;
+    let mut client = Client::chat(proxy.address, true).await;
+    assert!(!client.read_to_end().await.contains("HTTP/1.1"));
+    assert_eq!(upstream.request_count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_said_over_tls_is_http() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let proxy = secure(&upstream).await;
+    let mut client = connect(&proxy).await;
+    client.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    soon("an answer", client.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("ok\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_named() {
+    for (tls, named) in [
+        (Tls { certificate: fixture("none.pem"), ..tls() }, "none.pem"),
+        (Tls { key: fixture("none.pem"), ..tls() }, "none.pem"),
+        (Tls { key: fixture("certificate.pem"), ..tls() }, "certificate.pem"),
+        (Tls { certificate: fixture("key.pem"), ..tls() }, "key.pem"),
+    ] {
+        let mut config = Config::for_testing();
+        config.server.tls = Some(tls);
+        let (_, receiver) = tokio::sync::watch::channel(Arc::new(config));
+        let error = App::new(receiver).err().unwrap().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
