@@ -1,8 +1,10 @@
 //! What a scripted upstream does with a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 /// The first chunk of a chat stream: no content yet.
 pub const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
@@ -26,6 +28,10 @@ pub enum Step {
     /// The same chunk over and over.
     Repeat(Bytes, usize),
     Wait(Duration),
+    /// Nothing until the test says so.
+    Await(Arc<Notify>),
+    /// Reads whatever comes until the peer leaves.
+    Drain,
     /// Nothing more, but the connection stays open.
     Hang,
     /// FIN.

@@ -192,6 +192,14 @@ async fn play(step: Step, socket: &mut TcpStream, shared: &Shared) -> Next {
             () = tokio::time::sleep(time) => Next::Step,
             () = left(socket) => Next::Left,
         },
+        Step::Await(word) => tokio::select! {
+            () = word.notified() => Next::Step,
+            () = left(socket) => Next::Left,
+        },
+        Step::Drain => {
+            let _ = tokio::io::copy(socket, &mut tokio::io::sink()).await;
+            Next::Left
+        }
         Step::Hang => {
             left(socket).await;
             Next::Left
