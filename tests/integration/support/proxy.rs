@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::logs::{self, Line};
-use super::{Reply, Upstream, chat, soon};
+use super::sockets::{self, Socket};
+use super::{Reply, Upstream, chat, soon, until};
 
 /// A running proxy. Everything of it ends when it is dropped.
 pub struct Proxy {
@@ -78,6 +79,23 @@ impl Proxy {
     /// The log line of the request with this id, once it is written.
     pub async fn log_line(&self, request_id: &str) -> Line {
         soon("the log line", logs::line_of(request_id)).await
+    }
+
+    /// Waits until a client is connected and the proxy has read all that clients have sent.
+    pub async fn has_read_everything(&self) {
+        let is_read = |ends: Vec<Socket>| !ends.is_empty() && ends.iter().all(|end| end.receiving == 0);
+        until("everything read", || is_read(self.connections())).await;
+    }
+
+    /// Waits until no client is connected any more.
+    pub async fn has_no_connection(&self) {
+        until("the end of every connection", || self.connections().is_empty()).await;
+    }
+
+    /// The proxy's ends of its client connections.
+    fn connections(&self) -> Vec<Socket> {
+        let port = self.address.port();
+        sockets::of_port(port).into_iter().filter(|end| end.local_port == port).collect()
     }
 
     /// Waits until the proxy has ended by itself.

@@ -30,6 +30,8 @@ pub enum Step {
     Wait(Duration),
     /// Nothing until the test gives the cue.
     Cue(Arc<Notify>),
+    /// Reads whatever comes until the peer leaves.
+    Drain,
     /// Nothing more, but the connection stays open.
     Hang,
     /// FIN.

@@ -209,6 +209,10 @@ async fn play(step: Step, socket: &mut TcpStream, shared: &Shared) -> Next {
             () = cue.notified() => Next::Step,
             () = left(socket) => Next::Left,
         },
+        Step::Drain => {
+            let _ = tokio::io::copy(socket, &mut tokio::io::sink()).await;
+            Next::Left
+        }
         Step::Hang => {
             left(socket).await;
             Next::Left
