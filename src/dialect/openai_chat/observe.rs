@@ -103,13 +103,15 @@ impl Observer {
         }
         let Some(data) = event.data.as_deref() else { return };
         self.data = true;
-        if data == b"[DONE]" {
+        // As clients read it: malformed text is replaced, and what stands around it counts.
+        let data = &*String::from_utf8_lossy(data);
+        if data == "[DONE]" {
             self.done = true;
         } else if event.event == Some(b"error") {
-            let text = || UpstreamError { message: String::from_utf8_lossy(data).into_owned(), ..Default::default() };
+            let text = || UpstreamError { message: data.to_owned(), ..Default::default() };
             // Streams whose end we do not know have errors of their own kind, and their clients know them.
             let visible = self.expected_finishes.is_none() || has_error(data);
-            self.fail(UpstreamError::parse(data).unwrap_or_else(text), visible);
+            self.fail(UpstreamError::parse(data.as_bytes()).unwrap_or_else(text), visible);
         } else if self.expected_finishes.is_none() {
             self.content = true;
         } else {
@@ -117,13 +119,13 @@ impl Observer {
         }
     }
 
-    fn observe_chunk(&mut self, data: &[u8]) {
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+    fn observe_chunk(&mut self, data: &str) {
+        let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
             self.undecoded += 1;
             return;
         };
         if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
-            && let Some(error) = UpstreamError::parse(data)
+            && let Some(error) = UpstreamError::parse(data.as_bytes())
         {
             self.fail(error, chunk.error.is_some());
         }
@@ -198,8 +200,8 @@ fn wrap_error(text: &[u8]) -> Vec<u8> {
 }
 
 /// Whether `data` has its error where clients look for it.
-fn has_error(data: &[u8]) -> bool {
-    serde_json::from_slice::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some())
+fn has_error(data: &str) -> bool {
+    serde_json::from_str::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some())
 }
 
 struct Needles {
