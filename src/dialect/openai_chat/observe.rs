@@ -63,7 +63,7 @@ impl Observer {
     /// Reads a run of whole frames and returns how many of its bytes may pass: all of them, but for an error that clients
     /// would not see and what stands behind it.
     pub fn observe(&mut self, run: &[u8]) -> usize {
-        if self.content && !is_notable(run) {
+        if run.is_empty() || self.content && !is_notable(run) {
             return run.len();
         }
         let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
@@ -86,13 +86,13 @@ impl Observer {
             self.fail(error, false);
             return None;
         }
-        let event = Event::parse(rest);
+        let event = Event::parse(sse::strip_bom(rest));
         let is_whole = match event.data.as_deref() {
             Some(b"[DONE]") => true,
             Some(data) => serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
             None => event.error.is_some(),
         };
-        let frame = is_whole.then(|| Bytes::from([rest, b"\n\n"].concat()))?;
+        let frame = is_whole.then(|| Bytes::from(sse::end_frame(rest)))?;
         let passed = self.observe(&frame);
         Some(frame.slice(..passed))
     }
