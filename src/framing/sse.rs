@@ -68,6 +68,13 @@ pub fn strip_bom(stream: &[u8]) -> &[u8] {
     stream.strip_prefix(BOM).unwrap_or(stream)
 }
 
+/// `frame`, whose empty line never came, with that line. One more would be an event of its own; see [`KEEP_ALIVE`].
+pub fn end_frame(frame: &[u8]) -> Vec<u8> {
+    // Behind a lone CR the first LF makes it a CRLF.
+    let end: &[u8] = if frame.ends_with(b"\n") { b"\n" } else { b"\n\n" };
+    [frame, end].concat()
+}
+
 /// Cuts a run of whole frames into frames, each up to and including the empty line that ends it.
 ///
 /// A comment line outside a frame goes with the frame that follows it.

@@ -71,6 +71,11 @@ impl StreamGuard {
         }
     }
 
+    /// Whether anything has gone to the client.
+    pub(super) fn has_sent(&self) -> bool {
+        self.bytes > 0
+    }
+
     /// `bytes` go to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;

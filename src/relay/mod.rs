@@ -83,6 +83,8 @@ struct Open {
     asked: Instant,
     /// Frames that came before the stream was handed over.
     first: Bytes,
+    /// Something of the upstream has been passed on.
+    begun: bool,
     body: reqwest::Body,
     splitter: Splitter,
     observer: Observer,
@@ -145,7 +147,10 @@ impl Body for Relay {
                     this.source.end(Some(Error::ShuttingDown), this.guard, batch);
                 }
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
-                    Due::KeepAlive => batch.push(Bytes::from_static(sse::KEEP_ALIVE)),
+                    Due::KeepAlive => {
+                        batch.push(Bytes::from_static(sse::KEEP_ALIVE));
+                        break;
+                    }
                     Due::Timeout(phase, limit) => {
                         let provider = this.source.provider().to_owned();
                         let error = Error::UpstreamTimeout { provider, phase, limit };
@@ -183,7 +188,11 @@ impl Source {
         let Self::Open(open) = self else {
             return Poll::Ready(None);
         };
-        let run = open.poll_run(cx);
+        let run = open.poll_run(cx).map_ok(|run| {
+            let is_first = !run.is_empty() && !std::mem::replace(&mut open.begun, true);
+            // Behind a keep-alive a byte order mark would be part of a field's name, and the field unknown.
+            if is_first && guard.has_sent() { run.slice_ref(sse::strip_bom(&run)) } else { run }
+        });
         guard.note_first_token(&open.observer);
         run
     }
@@ -257,6 +266,7 @@ impl Open {
             upstream,
             asked: stream.asked,
             first: stream.first,
+            begun: false,
             body: stream.body,
             splitter: stream.splitter,
             observer: stream.observer,

@@ -63,7 +63,7 @@ impl Observer {
     /// Reads a run of whole frames and returns how many of its bytes may pass: all of them, but for an error that clients
     /// would not see and what stands behind it.
     pub fn observe(&mut self, run: &[u8]) -> usize {
-        if self.content && !is_notable(run) {
+        if run.is_empty() || self.content && !is_notable(run) {
             return run.len();
         }
         let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
@@ -86,13 +86,13 @@ impl Observer {
             self.fail(error, false);
             return None;
         }
-        let event = Event::parse(rest);
+        let event = Event::parse(sse::strip_bom(rest));
         let is_whole = match event.data.as_deref() {
             Some(b"[DONE]") => true,
             Some(data) => serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
             None => event.error.is_some(),
         };
-        let frame = is_whole.then(|| Bytes::from([rest, b"\n\n"].concat()))?;
+        let frame = is_whole.then(|| Bytes::from(sse::end_frame(rest)))?;
         let passed = self.observe(&frame);
         Some(frame.slice(..passed))
     }
@@ -103,13 +103,15 @@ impl Observer {
         }
         let Some(data) = event.data.as_deref() else { return };
         self.data = true;
-        if data == b"[DONE]" {
+        // As clients read it: malformed text is replaced, and what stands around it counts.
+        let data = &*String::from_utf8_lossy(data);
+        if data == "[DONE]" {
             self.done = true;
         } else if event.event == Some(b"error") {
-            let text = || UpstreamError { message: String::from_utf8_lossy(data).into_owned(), ..Default::default() };
+            let text = || UpstreamError { message: data.to_owned(), ..Default::default() };
             // Streams whose end we do not know have errors of their own kind, and their clients know them.
             let visible = self.expected_finishes.is_none() || has_error(data);
-            self.fail(UpstreamError::parse(data).unwrap_or_else(text), visible);
+            self.fail(UpstreamError::parse(data.as_bytes()).unwrap_or_else(text), visible);
         } else if self.expected_finishes.is_none() {
             self.content = true;
         } else {
@@ -117,13 +119,13 @@ impl Observer {
         }
     }
 
-    fn observe_chunk(&mut self, data: &[u8]) {
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+    fn observe_chunk(&mut self, data: &str) {
+        let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
             self.undecoded += 1;
             return;
         };
         if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
-            && let Some(error) = UpstreamError::parse(data)
+            && let Some(error) = UpstreamError::parse(data.as_bytes())
         {
             self.fail(error, chunk.error.is_some());
         }
@@ -198,8 +200,8 @@ fn wrap_error(text: &[u8]) -> Vec<u8> {
 }
 
 /// Whether `data` has its error where clients look for it.
-fn has_error(data: &[u8]) -> bool {
-    serde_json::from_slice::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some())
+fn has_error(data: &str) -> bool {
+    serde_json::from_str::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some())
 }
 
 struct Needles {
