@@ -92,7 +92,7 @@ async fn a_client_that_leaves_during_an_upload_that_the_upstream_answers_unread_
 #[tokio::test]
 async fn a_client_that_resets_an_upload_with_every_buffer_full_cuts_it_short() {
     let reading = Arc::new(Notify::new());
-    let script = Script::default().then(Step::Await(Arc::clone(&reading))).then(Step::Drain);
+    let script = Script::default().then(Step::Cue(Arc::clone(&reading))).then(Step::Drain);
     let mut upstream = Upstream::start_without_reading(script).await;
     let proxy = Proxy::before(&upstream).await;
     let mut client = Client::connect(proxy.address).await;
