@@ -8,7 +8,8 @@ use super::state::Context;
 use crate::error::Error;
 
 /// `GET /livez`: the process answers.
-pub(super) async fn live() -> Response {
+pub(super) async fn live(Extension(context): Extension<Context>) -> Response {
+    context.record.facts().routine = true;
     (StatusCode::OK, "ok\n").into_response()
 }
 
@@ -17,5 +18,6 @@ pub(super) async fn ready(Extension(context): Extension<Context>) -> Result<Resp
     if context.shutdown.draining.is_cancelled() {
         return Err(Error::ShuttingDown);
     }
+    context.record.facts().routine = true;
     Ok((StatusCode::OK, "ok\n").into_response())
 }

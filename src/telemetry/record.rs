@@ -95,6 +95,8 @@ pub struct Facts {
     pub bytes: u64,
     /// Tokens, as the provider counted them.
     pub usage: Option<Usage>,
+    /// A question that is asked every few seconds: told only to who wants every detail.
+    pub routine: bool,
 }
 
 impl Record {
@@ -134,6 +136,9 @@ impl Record {
 impl Drop for Shared {
     fn drop(&mut self) {
         let facts = self.facts.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if facts.routine && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
         let usage = facts.usage.as_ref();
         let (error, cause) = facts.error.as_ref().map_or((None, None), |(kind, cause)| (Some(*kind), cause.as_deref()));
         // Fields without a value are left out.

@@ -210,7 +210,7 @@ async fn with_nothing_at_all_it_streams() {
     ] {
         assert!(banner.contains(&said), "{said} is not in\n{banner}");
     }
-    program.says("outcome=\"completed\"").await;
+    program.says("outcome=completed").await;
 }
 
 #[tokio::test]
