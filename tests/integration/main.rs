@@ -10,3 +10,5 @@
 mod support;
 
 mod cancellation;
+mod event_streams;
+mod passthrough;

@@ -2,19 +2,22 @@
 //!
 //! - [`Upstream`]: a model server that follows a [`Script`] and notices when it is left.
 //! - [`Proxy`]: sluicegate itself, on a free port, configured by the test.
+//! - [`Recording`]: what a real provider said, byte for byte.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
 
-#![allow(dead_code, reason = "a vocabulary is not used up by any one test")]
+#![allow(dead_code, unused_imports, reason = "a vocabulary is not used up by any one test")]
 
 mod client;
+mod fixtures;
 mod logs;
 mod proxy;
 mod script;
 mod upstream;
 
 pub use client::{Client, request};
+pub use fixtures::Recording;
 pub use proxy::{Proxy, client, provider};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use upstream::{Received, Upstream};

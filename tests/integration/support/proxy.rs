@@ -1,7 +1,7 @@
 //! Sluicegate itself, on a free port.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sluicegate::app::App;
 use sluicegate::config::Config;
@@ -91,5 +91,8 @@ pub fn provider(name: &str, url: &str) -> Provider {
 
 /// A client without a memory: every call makes its own connection.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+    // Made once: reading the system's certificates takes longer than most tests.
+    static CLIENT: LazyLock<reqwest::Client> =
+        LazyLock::new(|| reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap());
+    CLIENT.clone()
 }

@@ -1,8 +1,10 @@
 //! What a scripted upstream does with a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 /// The first chunk of a chat stream: no content yet.
 pub const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
@@ -26,6 +28,8 @@ pub enum Step {
     /// The same chunk over and over.
     Repeat(Bytes, usize),
     Wait(Duration),
+    /// Nothing until the test gives the cue.
+    Cue(Arc<Notify>),
     /// Nothing more, but the connection stays open.
     Hang,
     /// FIN.
@@ -92,6 +96,11 @@ impl Script {
 
     pub fn wait(self, milliseconds: u64) -> Self {
         self.then(Step::Wait(Duration::from_millis(milliseconds)))
+    }
+
+    /// Nothing more until the test calls `notify_one`.
+    pub fn cue(self, cue: &Arc<Notify>) -> Self {
+        self.then(Step::Cue(Arc::clone(cue)))
     }
 
     /// The proper end of the body.

@@ -177,6 +177,10 @@ async fn play(step: Step, socket: &mut TcpStream, shared: &Shared) -> Next {
             () = tokio::time::sleep(time) => Next::Step,
             () = left(socket) => Next::Left,
         },
+        Step::Cue(cue) => tokio::select! {
+            () = cue.notified() => Next::Step,
+            () = left(socket) => Next::Left,
+        },
         Step::Hang => {
             left(socket).await;
             Next::Left
