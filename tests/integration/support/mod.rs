@@ -3,6 +3,7 @@
 //! - [`Upstream`]: a model server that follows a [`Script`] and notices when it is left.
 //! - [`Proxy`]: sluicegate itself, on a free port, configured by the test.
 //! - [`Reply`]: what a client reads, whole.
+//! - [`Recording`]: what a real provider said, byte for byte.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
@@ -11,6 +12,7 @@
 
 mod client;
 mod error;
+mod fixtures;
 mod http2;
 pub mod logs;
 mod process;
@@ -23,6 +25,7 @@ mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
+pub use fixtures::Recording;
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;
 pub use process::Process;
