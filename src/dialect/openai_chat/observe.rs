@@ -255,7 +255,14 @@ mod tests {
     fn a_role_is_no_content_and_a_token_is() {
         assert!(!observe(&[": comment\n", ROLE]).has_content());
         assert!(observe(&[ROLE, TOKEN]).has_content());
-        assert!(observe(&["data:{\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n"]).has_content());
+        for delta in [r#"{"reasoning":"hm"}"#, r#"{"tool_calls":[{}]}"#, r#"{"not known yet":{"to":"us"}}"#] {
+            let frame = format!("data:{{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+            assert!(observe(&[&frame]).has_content(), "{delta}");
+        }
+        for delta in ["null", "{}", r#"{"role":"assistant","content":null,"tool_calls":[],"refusal":""}"#] {
+            let frame = format!("data:{{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+            assert!(!observe(&[&frame]).has_content(), "{delta}");
+        }
     }
 
     #[test]
