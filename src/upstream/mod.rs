@@ -121,7 +121,7 @@ impl OpenStream {
         if let Some(error) = self.observer.error() {
             return Err(response::reported(&self.target.upstream, error.clone()));
         }
-        if self.observer.undecoded() > 0 {
+        if self.observer.is_garbled() {
             let what = "an event whose data is not JSON".to_owned();
             return Err(Error::UpstreamUnexpected { provider: provider.to_string(), what });
         }

@@ -31,7 +31,7 @@ pub struct Observer {
     error: Option<UpstreamError>,
     /// The error stands where clients look for it.
     error_visible: bool,
-    undecoded: u64,
+    garbled: bool,
 }
 
 impl Observer {
@@ -56,7 +56,7 @@ impl Observer {
             usage: None,
             error: None,
             error_visible: false,
-            undecoded: 0,
+            garbled: false,
         }
     }
 
@@ -119,7 +119,8 @@ impl Observer {
 
     fn observe_chunk(&mut self, data: &[u8]) {
         let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
-            self.undecoded += 1;
+            // JSON of an unknown shape may mean something to the client.
+            self.garbled |= serde_json::from_slice::<serde::de::IgnoredAny>(data).is_err();
             return;
         };
         if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
@@ -186,9 +187,9 @@ impl Observer {
         self.error().filter(|_| !self.error_visible)
     }
 
-    /// How many data payloads could not be read. They were passed on all the same.
-    pub fn undecoded(&self) -> u64 {
-        self.undecoded
+    /// Whether data has come that is no JSON.
+    pub fn is_garbled(&self) -> bool {
+        self.garbled
     }
 }
 
