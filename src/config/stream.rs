@@ -28,7 +28,7 @@ pub struct Stream {
     /// From the request to the first content.
     #[serde(with = "units::duration")]
     pub first_token_timeout: Duration,
-    /// Between two pieces of an upstream's answer.
+    /// Between two pieces of an upstream's answer, once it has begun to speak.
     #[serde(with = "units::duration")]
     pub idle_timeout: Duration,
     /// For a whole stream.

@@ -127,18 +127,18 @@ impl Clocks {
             return (self.last_received + LINGER, Due::End);
         }
         let timeout = |phase, since: Instant, limit: Duration| (since + limit, Due::Timeout(phase, limit));
-        let first_token = match stage {
+        let silence = match stage {
             Stage::Open { asked } => Some(timeout(Phase::FirstToken, asked, self.first_token_timeout)),
-            _ => None,
+            Stage::Speaking => Some(timeout(Phase::Idle, self.last_received, self.idle_timeout)),
+            Stage::Opening | Stage::Done => None,
         };
-        let idle = (stage != Stage::Opening).then(|| timeout(Phase::Idle, self.last_received, self.idle_timeout));
         let total = self.total_timeout.map(|limit| timeout(Phase::Total, self.started, limit));
         let keep_alive = self.keep_alive.map(|interval| {
             let since = if at_boundary { self.last_sent } else { now };
             (since + interval, Due::KeepAlive)
         });
         // Timeouts before the keep-alive: of two things due at once, the more serious counts.
-        [first_token, idle, total, keep_alive]
+        [silence, total, keep_alive]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)

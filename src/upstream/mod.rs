@@ -111,7 +111,7 @@ impl OpenStream {
     async fn wait_for_first_frame(mut self, config: &StreamConfig) -> Result<Self, Error> {
         let mut early = Vec::new();
         while !self.observer.has_data() && self.observer.error().is_none() {
-            early.extend_from_slice(&self.next_run(config).await?);
+            early.extend_from_slice(&self.next_run().await?);
             if early.len() > config.max_frame_bytes {
                 let limit = config.max_frame_bytes;
                 return Err(response::frame_too_large(&self.target.upstream.name, FrameTooLarge { limit }));
@@ -121,7 +121,7 @@ impl OpenStream {
         if let Some(error) = self.observer.error() {
             return Err(response::reported(&self.target.upstream, error.clone()));
         }
-        if self.observer.undecoded() > 0 {
+        if self.observer.is_garbled() {
             let what = "an event whose data is not JSON".to_owned();
             return Err(Error::UpstreamUnexpected { provider: provider.to_string(), what });
         }
@@ -130,10 +130,9 @@ impl OpenStream {
     }
 
     /// Reads on; returns the next whole frames, possibly none.
-    async fn next_run(&mut self, config: &StreamConfig) -> Result<Bytes, Error> {
+    async fn next_run(&mut self) -> Result<Bytes, Error> {
         let provider = &self.target.upstream.name;
-        let frame = tokio::time::timeout(config.idle_timeout, self.body.frame()).await;
-        let Some(frame) = frame.map_err(|_| timeout(provider, Phase::Idle, config.idle_timeout))? else {
+        let Some(frame) = self.body.frame().await else {
             let last = self.observer.observe_rest(&self.splitter.take_partial());
             let is_end = last.is_none() && self.observer.error().is_none();
             return if is_end {

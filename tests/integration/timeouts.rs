@@ -98,9 +98,9 @@ async fn an_answer_that_stops_in_its_middle_is_an_idle_timeout() {
 }
 
 #[tokio::test]
-async fn response_headers_without_an_event_are_an_idle_timeout() {
-    let reply = reply_to(Script::stream().hang(), true, |stream| stream.idle_timeout = ms(150)).await;
-    assert_504(&reply, "idle_timeout").await;
+async fn response_headers_are_no_first_token() {
+    let reply = reply_to(Script::stream().hang(), true, |stream| stream.first_token_timeout = ms(150)).await;
+    assert_504(&reply, "first_token_timeout").await;
 }
 
 #[tokio::test]
@@ -122,6 +122,14 @@ async fn a_role_is_no_first_token() {
 async fn headers_that_are_held_back_until_the_first_token_are_given_the_time_of_a_first_token() {
     let reply = reply_to(Script::silence(), true, |stream| stream.first_token_timeout = ms(150)).await;
     assert_504(&reply, "first_token_timeout").await;
+}
+
+/// Behind its response headers, and behind an announced role.
+#[tokio::test]
+async fn a_model_may_think_longer_than_it_may_pause() {
+    let script = Script::stream().wait(300).send(ROLE).wait(300).send([&token("at last"), FINISH, DONE].concat()).end();
+    let reply = reply_to(script, true, |stream| stream.idle_timeout = ms(100)).await;
+    assert!(reply.body.ends_with(DONE), "{reply:?}");
 }
 
 #[tokio::test]
@@ -203,11 +211,6 @@ async fn once_committed_early_every_timeout_is_told_inside_the_stream() {
     });
     assert_event(&reply.await, "headers_timeout").await;
     let reply = reply_to(Script::stream().hang(), true, |stream| {
-        early(stream);
-        stream.idle_timeout = ms(200);
-    });
-    assert_event(&reply.await, "idle_timeout").await;
-    let reply = reply_to(Script::silence(), true, |stream| {
         early(stream);
         stream.first_token_timeout = ms(200);
     });

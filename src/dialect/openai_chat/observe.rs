@@ -31,7 +31,7 @@ pub struct Observer {
     error: Option<UpstreamError>,
     /// The error stands where clients look for it.
     error_visible: bool,
-    undecoded: u64,
+    garbled: bool,
 }
 
 impl Observer {
@@ -56,7 +56,7 @@ impl Observer {
             usage: None,
             error: None,
             error_visible: false,
-            undecoded: 0,
+            garbled: false,
         }
     }
 
@@ -121,7 +121,8 @@ impl Observer {
 
     fn observe_chunk(&mut self, data: &str) {
         let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
-            self.undecoded += 1;
+            // JSON of an unknown shape may mean something to the client.
+            self.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
             return;
         };
         if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
@@ -188,9 +189,9 @@ impl Observer {
         self.error().filter(|_| !self.error_visible)
     }
 
-    /// How many data payloads could not be read. They were passed on all the same.
-    pub fn undecoded(&self) -> u64 {
-        self.undecoded
+    /// Whether data has come that is no JSON.
+    pub fn is_garbled(&self) -> bool {
+        self.garbled
     }
 }
 
@@ -257,7 +258,14 @@ mod tests {
     fn a_role_is_no_content_and_a_token_is() {
         assert!(!observe(&[": comment\n", ROLE]).has_content());
         assert!(observe(&[ROLE, TOKEN]).has_content());
-        assert!(observe(&["data:{\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n"]).has_content());
+        for delta in [r#"{"reasoning":"hm"}"#, r#"{"tool_calls":[{}]}"#, r#"{"not known yet":{"to":"us"}}"#] {
+            let frame = format!("data:{{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+            assert!(observe(&[&frame]).has_content(), "{delta}");
+        }
+        for delta in ["null", "{}", r#"{"role":"assistant","content":null,"tool_calls":[],"refusal":""}"#] {
+            let frame = format!("data:{{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+            assert!(!observe(&[&frame]).has_content(), "{delta}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The parts of a chunk that the proxy reads. Field names are OpenAI's and those of its speakers.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::canonical;
@@ -23,8 +24,8 @@ pub(super) struct Chunk<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice<'a> {
-    #[serde(borrow, default)]
-    pub(super) delta: Option<Delta<'a>>,
+    #[serde(default)]
+    pub(super) delta: Option<Delta>,
     /// The text of a legacy completion.
     #[serde(borrow, default)]
     pub(super) text: Option<Cow<'a, str>>,
@@ -32,48 +33,28 @@ pub(super) struct Choice<'a> {
     pub(super) finish_reason: Option<Cow<'a, str>>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Delta<'a> {
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    refusal: Option<&'a RawValue>,
-    /// DeepSeek, SGLang, llama.cpp.
-    #[serde(borrow, default)]
-    reasoning_content: Option<&'a RawValue>,
-    /// vLLM, OpenRouter, Groq.
-    #[serde(borrow, default)]
-    reasoning: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reasoning_details: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tool_calls: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    function_call: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    audio: Option<&'a RawValue>,
+/// What a chunk adds to a message, of which only one thing counts: whether it is anything.
+#[derive(Debug)]
+pub(super) struct Delta {
+    /// Whether the model has said something: text, reasoning, a tool call, or what a provider has thought of since. The role
+    /// alone, nulls and empty values are nothing.
+    has_content: bool,
 }
 
-impl Delta<'_> {
-    /// Whether the model has said anything: the role alone, nulls and empty strings are no content.
-    fn has_content(&self) -> bool {
-        let fields = [
-            self.content,
-            self.refusal,
-            self.reasoning_content,
-            self.reasoning,
-            self.reasoning_details,
-            self.tool_calls,
-            self.function_call,
-            self.audio,
-        ];
-        fields.into_iter().flatten().any(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}"))
+impl<'de> Deserialize<'de> for Delta {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let fields = HashMap::<Cow<'de, str>, &'de RawValue>::deserialize(from)?;
+        let is_content = |(name, value): (&Cow<'_, str>, &&RawValue)| {
+            name != "role" && !matches!(value.get(), "null" | "\"\"" | "[]" | "{}")
+        };
+        Ok(Self { has_content: fields.iter().any(is_content) })
     }
 }
 
 impl Choice<'_> {
     pub(super) fn has_content(&self) -> bool {
-        self.delta.as_ref().is_some_and(Delta::has_content) || self.text.as_ref().is_some_and(|text| !text.is_empty())
+        self.delta.as_ref().is_some_and(|delta| delta.has_content)
+            || self.text.as_ref().is_some_and(|text| !text.is_empty())
     }
 }
 

@@ -3,7 +3,7 @@
 use sluicegate::config::Config;
 
 use super::{replies_to, reply_to, with_key};
-use crate::support::{Proxy, Reply, Script, Upstream, fixture, nowhere, provider, token};
+use crate::support::{DONE, Proxy, Reply, Script, Upstream, fixture, nowhere, provider, token};
 
 /// What a client gets that asks for a stream, and one that does not.
 async fn either_way(script: Script) -> [Reply; 2] {
@@ -206,6 +206,14 @@ async fn a_first_event_that_is_an_error_is_an_http_error_with_the_status_it_name
             assert_eq!(reply.status, status, "{frame}");
             assert_eq!(reply.error()["message"], message);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_first_event_of_an_unknown_shape_is_the_clients_to_understand() {
+    for event in ["data: {\"choices\":\"to be announced\"}\n\n", "data: {\"hello\":[]}\n\n", "data: 7\n\n"] {
+        let reply = reply_to(Script::stream().send(event).send(DONE).end(), true).await;
+        assert_eq!((reply.status, reply.body), (200, [event, DONE].concat()));
     }
 }
 
