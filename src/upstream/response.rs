@@ -21,16 +21,24 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// An error response should arrive at once; its status is told even when its body does not.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why `client.execute` failed.
+/// Why `client.execute` failed. It reads the client's body while it sends it, so that may be the reason, too.
 pub(super) fn send_failed(provider: &str, error: reqwest::Error, connect_timeout: Duration) -> Error {
     let provider = provider.to_owned();
     if error.is_connect() && error.is_timeout() {
         Error::UpstreamTimeout { provider, phase: Phase::Connect, limit: connect_timeout }
     } else if error.is_connect() {
         Error::UpstreamConnect { provider, cause: causes(error) }
+    } else if body_failed(&error) {
+        Error::InvalidRequest { message: "The request body broke off.".to_owned(), param: None }
     } else {
         Error::UpstreamBroken { provider, cause: causes(error) }
     }
+}
+
+/// Whether the body that was being sent failed, rather than its connection.
+fn body_failed(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_user)
 }
 
 /// Why a body could not be read on.
