@@ -49,7 +49,7 @@ pin_project! {
         guard: StreamGuard,
         // What has come and not gone out.
         batch: Batch,
-        // How often we have been polled since the batch last grew.
+        // How many more polls the batch waits for company.
         patience: u8,
         #[pin]
         clocks: Clocks,
