@@ -37,10 +37,11 @@ async fn replayed(recording: &str) -> (Reply, (String, Option<String>)) {
     let data = recording.find("data: ").unwrap();
     let first = data + recording[data..].find("\n\n").unwrap() + 2;
     let cue = Arc::new(Notify::new());
-    let start = Script::stream().send(recording[..first].to_owned()).cue(&cue);
-    let script = recording[first..].split_inclusive("\n\n").fold(start, |script, frame| script.send(frame.to_owned()));
-    let upstream = Upstream::start(script.end()).await;
-    let head = Proxy::before(&upstream).await.chat(true).await;
+    let (start, rest) = recording.split_at(first);
+    let script = Script::stream().send(start.to_owned()).cue(&cue).send(rest.to_owned()).end();
+    let upstream = Upstream::start(script).await;
+    let proxy = Proxy::before(&upstream).await;
+    let head = proxy.chat(true).await;
     cue.notify_one();
     let reply = Reply::of(head).await;
     let log = logged(&reply).await;
