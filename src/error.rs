@@ -62,6 +62,11 @@ pub enum Error {
         /// The field at fault.
         param: Option<&'static str>,
     },
+    /// The request has more header fields than `server.max_headers`.
+    TooManyHeaders {
+        /// The limit.
+        limit: usize,
+    },
     /// The request body is larger than `server.max_body_bytes`.
     BodyTooLarge {
         /// The limit in bytes.
@@ -169,6 +174,7 @@ impl Error {
     pub fn origin(&self) -> Origin {
         match self {
             Self::InvalidRequest { .. }
+            | Self::TooManyHeaders { .. }
             | Self::BodyTooLarge { .. }
             | Self::BodyTimeout
             | Self::UnsupportedMediaType
@@ -195,6 +201,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::InvalidRequest { .. } => "invalid_request",
+            Self::TooManyHeaders { .. } => "too_many_headers",
             Self::BodyTooLarge { .. } => "request_too_large",
             Self::BodyTimeout => "request_timeout",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -221,6 +228,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::InvalidRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -259,6 +267,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidRequest { message, .. } => f.write_str(message),
+            Self::TooManyHeaders { limit } => {
+                write!(f, "The request has more than {limit} header fields. Send fewer, or raise server.max_headers.")
+            }
             Self::BodyTooLarge { limit } => {
                 write!(f, "The request body is larger than {limit} bytes. Send less, or raise server.max_body_bytes.")
             }

@@ -9,6 +9,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
+use crate::error::Error;
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
@@ -38,6 +40,11 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// What an origin tells browsers of itself. From here they would take it for ours.
 const ORIGIN_BOUND: [HeaderName; 3] = [SET_COOKIE, STRICT_TRANSPORT_SECURITY, ALT_SVC];
+
+/// Refuses a request with more than `limit` fields. hyper does so itself on HTTP/1.1 only.
+pub(super) fn check_count(client: &HeaderMap, limit: usize) -> Result<(), Error> {
+    if client.len() > limit { Err(Error::TooManyHeaders { limit }) } else { Ok(()) }
+}
 
 /// The fields of a client's request that go to the upstream, with our id of the request.
 pub(super) fn for_upstream(client: &HeaderMap, request_id: &str) -> HeaderMap {

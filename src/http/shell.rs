@@ -75,6 +75,7 @@ async fn admit(
     // 1. Is it a request, and meant for this server?
     let host = host::of(&request)?;
     host::check(&host, listen, &config.server)?;
+    headers::check_count(request.headers(), config.server.max_headers)?;
     body::check_coding(request.headers())?;
     // 2. Does it come from a page that may call? Browsers ask first, without a key.
     *page = Page::of(request.headers(), &host, &config.cors);

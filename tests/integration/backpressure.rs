@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Client, DONE, FINISH, Http2Client, Process, Proxy, ROLE, Received, Script, Step, Upstream, chat, request, sockets,
+    Client, DONE, FINISH, Http2Client, Program, Proxy, ROLE, Received, Script, Step, Upstream, chat, request, sockets,
     soon, standstill, token, upload, with_header,
 };
 
@@ -109,11 +109,12 @@ async fn an_upstream_that_does_not_read_stops_the_client() {
 async fn memory_does_not_grow_while_clients_do_not_read() {
     const CLIENTS: u64 = 16;
     let upstream = Upstream::start(flood()).await;
-    let process = Process::before(&upstream);
+    let process = Program::before(&upstream);
+    let address = process.address().await;
     let empty = process.resident_bytes();
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
-        clients.push(Client::chat(process.address, true).await);
+        clients.push(Client::chat(address, true).await);
     }
     standstill("the upstream", || upstream.bytes_sent()).await;
     let full = process.resident_bytes();

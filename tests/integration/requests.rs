@@ -100,6 +100,22 @@ async fn a_head_with_too_much_in_it_is_refused() {
     assert_eq!(upstream.request_count(), 0);
 }
 
+#[tokio::test]
+async fn http_2_has_no_larger_heads() {
+    let upstream = upstream().await;
+    let proxy = Proxy::before(&upstream).await;
+    let http2 = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let ask = async |count: usize, size: usize| {
+        let request = http2.post(proxy.url("/v1/chat/completions")).header("content-type", "application/json");
+        let value = "y".repeat(size);
+        let request = (0..count).fold(request, |request, index| request.header(format!("x-{index}"), &value));
+        soon("a response", request.body(chat(false)).send()).await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(50, 100).await, 200);
+    assert_eq!(ask(2, 16 * 1024).await, 431);
+    assert_eq!(ask(101, 1).await, 431);
+}
+
 // === content ===
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{DEPARTURES, Departure, INTERRUPTIONS, leave};
 use crate::support::{
-    Client, Http2Client, Process, Proxy, ROLE, Received, Script, Upstream, chat, new_id, request, sockets, soon,
+    Client, Http2Client, Program, Proxy, ROLE, Received, Script, Upstream, chat, new_id, request, sockets, soon,
     standstill, token, until, upload, with_header,
 };
 
@@ -126,9 +126,10 @@ async fn clients_that_leave_at_random_leave_no_task_and_no_connection() {
 #[tokio::test]
 async fn clients_that_leave_at_random_leave_no_file_descriptor() {
     let upstream = Upstream::start_with(answer).await;
-    let process = Process::before(&upstream);
+    let process = Program::before(&upstream);
+    let address = process.address().await;
     let before = standstill("start-up", || process.descriptors()).await;
-    crowd(process.address).await;
+    crowd(address).await;
     until("the end of every connection", || upstream.connection_count() == 0).await;
     until("the end of every file descriptor", || process.descriptors() == before).await;
 }

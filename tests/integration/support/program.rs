@@ -1,13 +1,15 @@
-//! The program itself, in a process of its own: for arguments, signals, output and exit codes.
+//! The program itself, in a process of its own: for arguments, signals, output and exit codes, and for what only the kernel
+//! knows of a process as a whole.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::soon;
+use super::{Upstream, soon};
 
 /// A `sluicegate` process. Killed when dropped.
 pub struct Program {
@@ -33,6 +35,11 @@ impl Program {
             .unwrap();
         let (output, errors) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
         Self { child, output, errors }
+    }
+
+    /// Starts it with `upstream` as its only provider.
+    pub fn before(upstream: &Upstream) -> Self {
+        Self::start(&["--listen", "127.0.0.1:0", "--upstream", &upstream.url()], &[])
     }
 
     /// Runs it to its end: whether it succeeded, its output and its errors.
@@ -82,6 +89,18 @@ impl Program {
 
     pub fn errors(&self) -> String {
         self.errors.lock().unwrap().clone()
+    }
+
+    /// How many file descriptors it has open.
+    pub fn descriptors(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count() as u64
+    }
+
+    /// How much of its memory is in use.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 
     pub fn is_running(&mut self) -> bool {
