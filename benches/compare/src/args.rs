@@ -83,7 +83,9 @@ fn subject(name: &str, kind: Kind, binary: PathBuf) -> Subject {
 
 fn build(text: &str) -> Subject {
     let (name, path) = text.split_once('=').unwrap_or(("sluicegate", text));
-    subject(name, Kind::Sluicegate, path.into())
+    // Subjects run in a directory of their own.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    subject(name, Kind::Sluicegate, path)
 }
 
 fn only(names: &str) -> Result<Vec<(&'static str, Scenario)>, String> {
