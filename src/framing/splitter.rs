@@ -74,9 +74,10 @@ impl Splitter {
 
     /// Whether bytes of our own may be written after what has been returned so far.
     ///
-    /// False inside a frame, and between the CR and the possible LF of a line end.
+    /// What has been returned ends at a boundary, and a frame that is still arriving is held back, so this is false only
+    /// between the CR and the possible LF of a line end.
     pub fn at_boundary(&self) -> bool {
-        self.partial.is_empty() && !self.after_cr
+        !(self.after_cr && self.partial.is_empty())
     }
 
     /// The number of frames with at least one field that have ended.
