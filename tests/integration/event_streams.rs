@@ -232,26 +232,6 @@ async fn what_is_whole_does_not_wait_for_what_is_not() {
 }
 
 #[tokio::test]
-async fn a_keep_alive_never_falls_into_a_frame() {
-    let whole = [ROLE, &token("all"), FINISH, DONE].concat();
-    let crlf = whole.replace('\n', "\r\n");
-    // Before each pause: within a line, between two lines of a frame, and between the two bytes of a line end.
-    for (name, stream, pause) in [
-        ("a line", &whole, ROLE.len() + 20),
-        ("a frame", &whole, ROLE.len() + token("all").len() - 1),
-        ("a line end", &crlf, ROLE.len() + 1),
-    ] {
-        let (before, behind) = stream.split_at(pause);
-        let script = Script::stream().send(before.to_owned()).wait(200).send(behind.to_owned()).end();
-        let upstream = Upstream::start(script).await;
-        let proxy =
-            Proxy::configured(&upstream, |config| config.stream.keep_alive = Some(Duration::from_millis(20))).await;
-        let received = soon("the stream", proxy.chat(true).await.text()).await.unwrap();
-        assert_eq!(&received, stream, "within {name}");
-    }
-}
-
-#[tokio::test]
 async fn a_byte_order_mark_behind_a_keep_alive_is_taken_away() {
     // There it would be part of the first field's name, and clients would not know the field.
     let cue = Arc::<Notify>::default();
