@@ -191,15 +191,6 @@ async fn a_last_frame_without_its_empty_line_is_delivered_complete() {
     }
 }
 
-#[tokio::test]
-async fn half_a_frame_is_never_delivered() {
-    let half = "data: {\"choices\":[{\"index\":0,\"del";
-    let (received, outcome) = Line::new().await.relay([ROLE, &token("all"), half].concat(), Cut::Nowhere).await;
-    let error = received.strip_prefix([ROLE, &token("all")].concat().as_bytes()).unwrap();
-    assert!(error.starts_with(b"data: {\"error\":"), "{}", error.escape_ascii());
-    assert_eq!(outcome, "upstream_failed");
-}
-
 // === Time ===
 
 #[tokio::test]
@@ -229,26 +220,6 @@ async fn what_is_whole_does_not_wait_for_what_is_not() {
     assert!(!client.read_until("first").await.contains("second"));
     cue.notify_one();
     client.read_until("second").await;
-}
-
-#[tokio::test]
-async fn a_keep_alive_never_falls_into_a_frame() {
-    let whole = [ROLE, &token("all"), FINISH, DONE].concat();
-    let crlf = whole.replace('\n', "\r\n");
-    // Before each pause: within a line, between two lines of a frame, and between the two bytes of a line end.
-    for (name, stream, pause) in [
-        ("a line", &whole, ROLE.len() + 20),
-        ("a frame", &whole, ROLE.len() + token("all").len() - 1),
-        ("a line end", &crlf, ROLE.len() + 1),
-    ] {
-        let (before, behind) = stream.split_at(pause);
-        let script = Script::stream().send(before.to_owned()).wait(200).send(behind.to_owned()).end();
-        let upstream = Upstream::start(script).await;
-        let proxy =
-            Proxy::configured(&upstream, |config| config.stream.keep_alive = Some(Duration::from_millis(20))).await;
-        let received = soon("the stream", proxy.chat(true).await.text()).await.unwrap();
-        assert_eq!(&received, stream, "within {name}");
-    }
 }
 
 #[tokio::test]
