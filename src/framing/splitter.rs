@@ -53,9 +53,10 @@ impl Splitter {
     ///
     /// # Errors
     ///
-    /// [`FrameTooLarge`] if a frame exceeds the limit. The splitter never holds more than the limit.
+    /// [`FrameTooLarge`] if a frame exceeds the limit. The splitter never holds more than the limit, and of such a frame
+    /// nothing: its beginning must not pass for the frame that the end of the stream cut short.
     pub fn push(&mut self, mut chunk: Bytes) -> Result<Bytes, FrameTooLarge> {
-        let whole = self.scan(&chunk)?;
+        let whole = self.scan(&chunk).inspect_err(|_| self.partial = BytesMut::new())?;
         if whole == 0 {
             self.partial.extend_from_slice(&chunk);
             return Ok(Bytes::new());

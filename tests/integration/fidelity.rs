@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::support::{Client, DONE, FINISH, Proxy, ROLE, Received, Recording, Script, Upstream, client, request, soon};
+use crate::support::{Client, DONE, FINISH, Proxy, ROLE, Received, Recording, Script, Upstream, request, soon};
 
 /// JSON as no library writes it: what a parser would forget or spell anew is in it.
 const ODD: &str = r#"{ "unknown":{"model":"chat","numbers":[1.50e2, -0, 1E+400, 12345678901234567890]},
@@ -53,39 +53,6 @@ async fn only_the_model_of_a_request_is_changed() {
             assert_eq!(received.head.lines().next(), Some(&*format!("POST {path} HTTP/1.1")));
         }
     }
-}
-
-#[tokio::test]
-async fn an_upload_passes_byte_for_byte_but_for_its_model() {
-    let file: Vec<u8> = (0..300_000_u64).map(|index| (index * 7919 % 251) as u8).collect();
-    let form = |model: &str| {
-        let before = format!(
-            "--frontier\r\nContent-Disposition: form-data; name=\"language\"\r\n\r\nde\r\n--frontier\r\n\
-             Content-Disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n--frontier\r\n\
-             Content-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav\r\n\r\n"
-        );
-        [before.as_bytes(), &file, b"\r\n--frontier--\r\n"].concat()
-    };
-    let mut upstream = Upstream::start(Script::json("200 OK", "{\"text\":\"\"}")).await;
-    let proxy = renaming(&upstream).await;
-    let request = client()
-        .post(proxy.url("/v1/audio/transcriptions"))
-        .header("content-type", "multipart/form-data; boundary=frontier")
-        .body(form("chat"));
-    assert_eq!(soon("an answer", request.send()).await.unwrap().status(), 200);
-    let received = upstream.request().await;
-    assert!(received.body == form(NAME));
-    assert_eq!(received.header("content-type"), Some("multipart/form-data; boundary=frontier"));
-}
-
-#[tokio::test]
-async fn a_request_without_a_body_stays_without_one() {
-    let mut upstream = Upstream::start(Script::json("200 OK", "{}")).await;
-    let proxy = Proxy::before(&upstream).await;
-    assert_eq!(proxy.get("/v1/files/a%20b?limit=2&after=c%2Fd").await.status(), 200);
-    let received = upstream.request().await;
-    assert!(received.head.starts_with("GET /v1/files/a%20b?limit=2&after=c%2Fd HTTP/1.1\r\n"), "{}", received.head);
-    assert_eq!((received.header("content-length"), received.header("transfer-encoding")), (None, None));
 }
 
 // === Answers ===

@@ -31,6 +31,7 @@ pub(super) fn check(pieces: &[&[u8]], limit: usize) {
         let pushed = splitter.push(Bytes::copy_from_slice(piece));
         if longest > Some(limit) {
             assert_eq!(pushed, Err(FrameTooLarge { limit }));
+            assert_eq!(splitter.take_partial(), "", "nothing of it is left");
             return;
         }
         let run = pushed.expect("no frame exceeds the limit");

@@ -49,6 +49,11 @@ impl Recording {
     }
 }
 
+/// The text of one recorded file.
+pub fn fixture(file: &str) -> String {
+    String::from_utf8(read(file).into()).unwrap()
+}
+
 fn read(file: &str) -> Bytes {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(file);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).into()

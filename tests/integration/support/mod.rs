@@ -24,7 +24,7 @@ mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
-pub use fixtures::Recording;
+pub use fixtures::{Recording, fixture};
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;
 pub use program::Program;
@@ -37,12 +37,6 @@ use std::time::Duration;
 
 /// Long enough for anything that should happen at once, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(5);
-
-/// A recorded answer of a provider.
-pub fn fixture(name: &str) -> String {
-    let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 /// The usual request.
 pub fn chat(stream: bool) -> String {
