@@ -1,6 +1,6 @@
 //! The client side: sockets, checks, URLs, and the handlers behind them.
 //!
-//! [`accept`] takes connections, [`shell`] judges each request before anything runs, [`routes`] is the table of URLs.
+//! [`accept`] takes connections, `shell` judges each request before anything runs, `routes` is the table of URLs.
 
 pub mod accept;
 mod auth;
