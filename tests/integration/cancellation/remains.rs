@@ -110,6 +110,18 @@ async fn crowd(address: SocketAddr) {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_makes_room_for_the_next() {
+    let mut upstream = Upstream::start(Script::silence()).await;
+    let proxy = Proxy::configured(&upstream, |config| config.server.max_connections = 1).await;
+    let client = Client::chat(proxy.address, true).await;
+    upstream.request().await;
+    let _waiting = Client::chat(proxy.address, true).await;
+    assert_eq!(upstream.request_count(), 1);
+    drop(client);
+    upstream.request().await;
+}
+
+#[tokio::test]
 async fn clients_that_leave_at_random_leave_no_task_and_no_connection() {
     let upstream = Upstream::start_with(answer).await;
     let proxy = Proxy::before(&upstream).await;

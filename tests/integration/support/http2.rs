@@ -9,25 +9,44 @@ use http::{HeaderMap, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{chat, soon};
 
 /// A connection with prior knowledge. Dropping it closes it.
 pub struct Http2Client {
     requests: client::SendRequest<Bytes>,
+    frozen: CancellationToken,
     connection: JoinHandle<()>,
 }
 
 impl Http2Client {
     /// Connects. Each stream may have the default 64 KiB under way, whatever the others have.
     pub async fn connect(address: SocketAddr) -> Self {
+        Self::connect_with(address, 64 * 1024).await
+    }
+
+    /// Connects. Each stream may have `window` bytes under way.
+    pub async fn connect_with(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
-        let builder = client::Builder::new().initial_connection_window_size(1 << 30).clone();
+        let mut builder = client::Builder::new();
+        builder.initial_window_size(window).initial_connection_window_size(1 << 30);
         let (requests, connection) = builder.handshake(socket).await.unwrap();
+        let frozen = CancellationToken::new();
+        let freezing = frozen.clone().cancelled_owned();
         let connection = tokio::spawn(async move {
-            let _ = connection.await;
+            tokio::pin!(connection);
+            tokio::select! {
+                _ = &mut connection => {}
+                () = freezing => std::future::pending().await,
+            }
         });
-        Self { requests, connection }
+        Self { requests, frozen, connection }
+    }
+
+    /// Stops to read and write anything, and stays connected.
+    pub fn freeze(&self) {
+        self.frozen.cancel();
     }
 
     /// Sends the usual chat request, which the log will know as `id`.
