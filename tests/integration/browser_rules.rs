@@ -144,7 +144,7 @@ async fn an_allowed_page_may_read_answers_streams_and_errors_alike() {
         (Method::GET, "/livez", vec![], "", 200),
         (Method::GET, "/v1/models/none", vec![], "", 404),
         (Method::GET, "/nope", vec![], "", 404),
-        (Method::GET, "/v1/chat/completions", vec![], "", 405),
+        (Method::PUT, "/v1/chat/completions", vec![], "", 405),
         (Method::POST, "/v1/chat/completions", vec![json], "{", 400),
         (Method::POST, "/v1/chat/completions", vec![json], &large, 413),
         (Method::POST, "/v1/chat/completions", vec![], "{}", 415),

@@ -206,11 +206,11 @@ async fn a_wrong_method_is_told_the_right_ones() {
     let upstream = upstream().await;
     let proxy = Proxy::before(&upstream).await;
     for (method, path, allowed) in [
-        ("GET", "/v1/chat/completions", "POST"),
+        ("PUT", "/v1/chat/completions", "POST,GET,HEAD"),
         ("PUT", "/chat/completions", "POST"),
         ("OPTIONS", "/v1/completions", "POST"),
         ("POST", "/v1/models", "GET,HEAD"),
-        ("DELETE", "/v1/models/m", "GET,HEAD"),
+        ("PUT", "/v1/models/m", "GET,HEAD,DELETE"),
         ("POST", "/", "GET,HEAD"),
         ("POST", "/livez", "GET,HEAD"),
         ("post", "/readyz", "GET,HEAD"),
