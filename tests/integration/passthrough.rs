@@ -102,6 +102,8 @@ async fn methods_paths_and_queries_pass_as_they_are() {
     for (method, path) in [
         ("GET", "/v1/files/file-1/content?a=b%20c&d"),
         ("DELETE", "/v1/responses/resp_1"),
+        ("DELETE", "/v1/models/ft:m:1"),
+        ("GET", "/v1/chat/completions?limit=2"),
         ("POST", "/v1/a%2Fb/c;d=e"),
         ("GET", "/v1/files?after=%2e%2e/%2e%2e/admin"),
     ] {
