@@ -1,11 +1,12 @@
 //! A client's socket: written to with a time limit, and watched for its end.
 
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -69,10 +70,24 @@ impl ClientStream {
         }
     }
 
-    /// A read that did not fill its buffer has emptied the socket. Noting that saves the read that would find it out; the
-    /// next bytes make the socket ready again.
-    fn note_emptied(&self) {
-        let _ = self.socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    /// Reads what has come; fails with `WouldBlock` if that is nothing.
+    ///
+    /// A read that does not fill its buffer has emptied the socket. tokio is told so within the read, as if it had been
+    /// tried again in vain; that saves the system call that would find it out.
+    fn try_read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+        let room = buffer.initialize_unfilled();
+        let mut read = 0;
+        let result = self.socket.try_io(Interest::READABLE, || {
+            read = (&*SockRef::from(&*self.socket)).read(room)?;
+            if (1..room.len()).contains(&read) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match result {
+            Err(error) if read == 0 => Err(error),
+            _ => {
+                buffer.advance(read);
+                Ok(())
+            }
+        }
     }
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -85,16 +100,9 @@ impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
-            let room = buffer.remaining();
-            match self.socket.try_read_buf(buffer) {
+            match self.try_read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(read) => {
-                    if (1..room).contains(&read) {
-                        self.note_emptied();
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
+                result => return Poll::Ready(result),
             }
         }
     }
@@ -122,7 +130,7 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match socket2::SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write) {
+        match SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write) {
             // The client was quicker.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             result => Poll::Ready(result),
