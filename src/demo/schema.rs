@@ -132,7 +132,6 @@ fn number(schema: &Value, wish: f64) -> f64 {
 }
 
 /// A whole number is written without a fraction, or strict clients reject it.
-#[allow(clippy::cast_possible_truncation)]
 fn integer(value: f64) -> Value {
     json!(value as i64)
 }
