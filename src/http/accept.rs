@@ -141,7 +141,7 @@ async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
             }
         }
         Some(tls) => {
-            if let Some(io) = greet(tls.accept(io), listening).await {
+            if let Some(io) = greet(Box::pin(tls.accept(io)), listening).await {
                 let protocol = Protocol::negotiated(io.get_ref().1.alpn_protocol());
                 converse(protocol, io, shell, Arc::clone(config)).await;
             }

@@ -1,6 +1,6 @@
 //! Which HTTP a connection speaks, and its conversation in it.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,32 +60,36 @@ impl Protocol {
 }
 
 /// Serves requests until the client leaves, something breaks, or a shutdown has let the last response go.
-pub(super) async fn converse(
+///
+/// Boxed, so that a connection's task, of which there is one for every client, is as large as its own protocol needs and not
+/// as the largest one would.
+pub(super) fn converse(
     protocol: Protocol,
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     shell: Shell,
     config: Arc<Server>,
-) {
-    let draining = shell.shutdown.draining.clone();
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let io = TokioIo::new(io);
     // Both ways of ending are ordinary: the request's own record tells what became of it.
     match protocol {
-        Protocol::Http1 => {
+        Protocol::Http1 => Box::pin(async move {
+            let draining = shell.shutdown.draining.clone();
             let mut connection = pin!(http1(&config).serve_connection(io, shell));
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
-        }
-        Protocol::Http2 => {
+        }),
+        Protocol::Http2 => Box::pin(async move {
+            let draining = shell.shutdown.draining.clone();
             let mut connection = pin!(http2(&config, shell.peer.clone()).serve_connection(io, StreamShell(shell)));
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
-        }
+        }),
     }
 }
 
