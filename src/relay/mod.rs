@@ -2,8 +2,8 @@
 //!
 //! hyper polls this body whenever the client's socket takes more; that pull is the backpressure, through to the upstream.
 //! Everything a stream holds is in here, so dropping the body, which is what happens when the client leaves, releases
-//! all of it: the upstream connection closes, and the [`guard`] writes down how the stream ended. There is no channel, no
-//! task and no lock between the two sockets.
+//! all of it: the upstream connection closes, and the [`guard`] writes down how the stream ended. There is no channel and no
+//! task of our own between the two sockets.
 //!
 //! It is written as a poll function rather than an `async` block because it lives as long as the stream, ten thousand times
 //! over: its size is its fields, and a token costs no timer.

@@ -32,7 +32,7 @@ pub struct OpenStream {
     pub target: Target,
     /// Its response headers.
     pub headers: http::HeaderMap,
-    /// Whole frames that arrived before the stream was handed over. Not empty.
+    /// Whole frames that arrived before the stream was handed over.
     pub first: Bytes,
     /// The rest of its body.
     pub body: reqwest::Body,
@@ -150,7 +150,7 @@ impl OpenStream {
 
 /// Sends `request` to `target` and returns its response, which has a success status.
 ///
-/// `headers` names and bounds the wait for the response headers.
+/// `phase` names the wait for the response headers, and `limit` bounds it.
 ///
 /// # Errors
 ///

@@ -20,6 +20,15 @@ async fn two(a: &Upstream, b: &Upstream) -> Proxy {
     Proxy::configured(a, |config| config.providers = vec![provider("a", &a.url()), provider("b", &b.url())]).await
 }
 
+/// A proxy whose upstream is what the test does with the listener.
+async fn before_a_listener() -> (TcpListener, Proxy) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let mut config = sluicegate::config::Config::for_testing();
+    config.providers.push(provider("upstream", &url));
+    (listener, Proxy::start(config).await)
+}
+
 async fn send(request: reqwest::RequestBuilder) -> reqwest::Response {
     soon("a response head", request.send()).await.unwrap()
 }
@@ -215,11 +224,7 @@ async fn a_form_that_hides_its_model_behind_a_large_file_goes_to_the_default_pro
 #[tokio::test]
 async fn a_large_upload_streams() {
     const LARGE: u64 = 64 * 1024 * 1024;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let mut config = sluicegate::config::Config::for_testing();
-    config.providers.push(provider("upstream", &url));
-    let proxy = Proxy::start(config).await;
+    let (listener, proxy) = before_a_listener().await;
 
     let mut client = Client::connect(proxy.address).await;
     let head = format!(
@@ -255,11 +260,7 @@ async fn a_large_upload_streams() {
 
 #[tokio::test]
 async fn an_upload_that_is_abandoned_is_abandoned_at_the_upstream() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let mut config = sluicegate::config::Config::for_testing();
-    config.providers.push(provider("upstream", &url));
-    let proxy = Proxy::start(config).await;
+    let (listener, proxy) = before_a_listener().await;
 
     let mut client = Client::connect(proxy.address).await;
     client.send("POST /v1/files HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n some").await;
