@@ -13,7 +13,7 @@ use sluicegate::framing::Splitter;
 use sluicegate::relay::Relay;
 use sluicegate::relay::guard::{Peer, StreamGuard};
 use sluicegate::telemetry::Record;
-use sluicegate::upstream::{OpenStream, Target, Upstream};
+use sluicegate::upstream::{Body, OpenStream, Target, Upstream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ fn body(one_by_one: bool) -> reqwest::Body {
     })
 }
 
-fn relay(target: &Target, config: &Config, body: reqwest::Body) -> Relay {
+fn relay(target: &Target, config: &Config, body: Body) -> Relay {
     let stream = OpenStream {
         target: target.clone(),
         headers: http::HeaderMap::new(),
@@ -64,7 +64,7 @@ fn tokens(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(TOKENS as u64));
     for (name, one_by_one) in [("tokens one by one", true), ("tokens all at once", false)] {
         group.bench_function(name, |bencher| {
-            let open = || runtime.block_on(async { Box::pin(relay(&target, &config, body(one_by_one))) });
+            let open = || runtime.block_on(async { Box::pin(relay(&target, &config, Body::Shared(body(one_by_one)))) });
             let read = |mut relay: std::pin::Pin<Box<Relay>>| {
                 runtime.block_on(async { while relay.frame().await.is_some() {} });
             };

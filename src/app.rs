@@ -74,7 +74,7 @@ impl App {
         tokio::select! {
             result = serve => result.map_err(RunError::Io),
             never = follow(&mut self.config, &state) => never,
-            never = tick() => match never {},
+            never = tick(&state) => match never {},
         }
     }
 }
@@ -95,13 +95,15 @@ async fn follow(config: &mut watch::Receiver<Arc<Config>>, state: &watch::Sender
     std::future::pending().await
 }
 
-/// Keeps a timer due at any time within the next second.
+/// Once a second, lets go of idle connections that are of no more use.
 ///
-/// Whenever a timer is set that is due before all others, tokio wakes its own event loop by a system call, even from within it.
-/// With this one always due first, the timers of a request, which are all for longer, are set without.
-async fn tick() -> Infallible {
+/// That also keeps a timer due at any time within the next second, which is worth having: whenever a timer is set that is due
+/// before all others, tokio wakes its own event loop by a system call, even from within it. With this one always due first,
+/// the timers of a request, which are all for longer, are set without.
+async fn tick(state: &watch::Sender<Arc<State>>) -> Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        state.borrow().sweep();
     }
 }
 

@@ -6,6 +6,7 @@
 mod multipart;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -14,6 +15,7 @@ use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Method};
+use tokio::time::Instant;
 
 use super::completions::event_stream;
 use super::state::Context;
@@ -44,20 +46,30 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
             (request.model_span, model) = (named.model_span, named.model);
         }
         let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
-        let outgoing = request.to(&target);
-        return exchange(context, target, outgoing).await;
+        let asked = Instant::now();
+        let response = upstream::send(&target, &request, patience(&context)).await?;
+        return relay(&context, target, asked, response);
     }
     let body_timeout = context.state.config.server.body_timeout;
     let (model, body) = body::within(body_timeout, multipart::find_model(&parts.headers, body)).await??;
     let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
     let (length, body) = body.rename_model(&target.model);
-    let mut outgoing = request.with_body(&target, body);
-    if let Some(length) = announced_length(&parts.headers, length) {
-        outgoing.headers_mut().insert(CONTENT_LENGTH, length.into());
-    } else if matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) {
-        *outgoing.body_mut() = None;
-    }
-    exchange(context, target, outgoing).await
+    let asked = Instant::now();
+    let response = match announced_length(&parts.headers, length) {
+        None if matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) => {
+            upstream::send(&target, &request, patience(&context)).await?
+        }
+        length => {
+            request.headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
+            upstream::upload(&target, &request, body, patience(&context)).await?
+        }
+    };
+    relay(&context, target, asked, response)
+}
+
+/// How long the head of a response may take.
+fn patience(context: &Context) -> (Phase, Duration) {
+    (Phase::Response, context.state.config.stream.response_timeout)
 }
 
 /// What follows `/v1`, with the query.
@@ -102,12 +114,15 @@ fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> 
     Ok(target)
 }
 
-/// Sends the request and passes the response on while it arrives.
-async fn exchange(context: Context, target: Target, request: reqwest::Request) -> Result<Response, Error> {
+/// Passes the response to a request sent at `asked` on while it arrives.
+fn relay(
+    context: &Context,
+    target: Target,
+    asked: Instant,
+    response: http::Response<upstream::Body>,
+) -> Result<Response, Error> {
     let config = &context.state.config.stream;
-    let asked = tokio::time::Instant::now();
-    let response = upstream::send(&target, request, (Phase::Response, config.response_timeout), config).await?;
-    let (parts, body) = http::Response::from(response).into_parts();
+    let (parts, body) = response.into_parts();
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
     if parts.headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
         expect_identity(&target.upstream.name, &parts.headers)?;

@@ -31,6 +31,11 @@ impl State {
     pub fn new(config: Arc<Config>) -> Result<Self, UpstreamSetupError> {
         Ok(Self { routes: Routes::new(&config)?, keys: Keys::new(&config.keys), catalog: Catalog::default(), config })
     }
+
+    /// Closes idle connections to upstreams that are of no more use.
+    pub fn sweep(&self) {
+        self.routes.upstreams().iter().for_each(|upstream| upstream.sweep());
+    }
 }
 
 /// The two moments of a shutdown.

@@ -30,7 +30,7 @@ use crate::dialect::openai_chat::observe::Observer;
 use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
-use crate::upstream::{OpenStream, Upstream, response};
+use crate::upstream::{self, OpenStream, Upstream, response};
 
 use batch::Batch;
 use clocks::{Clocks, Due, Stage};
@@ -85,7 +85,7 @@ struct Open {
     first: Bytes,
     /// Something of the upstream has been passed on.
     begun: bool,
-    body: reqwest::Body,
+    body: upstream::Body,
     splitter: Splitter,
     observer: Observer,
 }
@@ -282,7 +282,7 @@ impl Open {
         }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.upstream.name, error)))),
+            Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.upstream.name, &error)))),
             // Trailers say nothing to the clients of an event stream.
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };

@@ -15,18 +15,20 @@ use tokio::time::{Instant, Sleep};
 use super::guard::StreamGuard;
 use crate::error::{Error, Phase};
 use crate::telemetry::record::Outcome;
-use crate::upstream::response;
+use crate::upstream::{self, response};
 
 pin_project! {
     /// A response body of unknown content.
     pub struct RawRelay {
         provider: std::sync::Arc<str>,
-        body: reqwest::Body,
+        body: upstream::Body,
         guard: StreamGuard,
         #[pin]
         timer: Sleep,
         last_received: Instant,
         idle_timeout: Duration,
+        // What is to be told once everything before it is out.
+        failure: Option<Error>,
     }
 }
 
@@ -34,7 +36,7 @@ impl RawRelay {
     /// Relays `body`, which fails when nothing comes for `idle_timeout`.
     pub fn new(
         provider: std::sync::Arc<str>,
-        body: reqwest::Body,
+        body: upstream::Body,
         mut guard: StreamGuard,
         idle_timeout: Duration,
     ) -> Self {
@@ -43,7 +45,7 @@ impl RawRelay {
             guard.finish(Outcome::Completed);
         }
         let timer = tokio::time::sleep(idle_timeout);
-        Self { provider, body, guard, timer, last_received: Instant::now(), idle_timeout }
+        Self { provider, body, guard, timer, last_received: Instant::now(), idle_timeout, failure: None }
     }
 }
 
@@ -53,6 +55,9 @@ impl Body for RawRelay {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut this = self.project();
+        if let Some(error) = this.failure.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let error = match Pin::new(&mut *this.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 *this.last_received = Instant::now();
@@ -67,7 +72,7 @@ impl Body for RawRelay {
                 this.guard.finish(Outcome::Completed);
                 return Poll::Ready(None);
             }
-            Poll::Ready(Some(Err(error))) => response::broken(this.provider, error),
+            Poll::Ready(Some(Err(error))) => response::broken(this.provider, &error),
             Poll::Pending => {
                 ready!(poll_idle(this.timer.as_mut(), *this.last_received + *this.idle_timeout, cx));
                 Error::UpstreamTimeout {
@@ -78,7 +83,10 @@ impl Body for RawRelay {
             }
         };
         this.guard.fail(&error);
-        Poll::Ready(Some(Err(error)))
+        // hyper closes the connection of a body that fails, with what it has not written yet. Asked to wait, it writes that.
+        *this.failure = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {

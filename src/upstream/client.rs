@@ -1,35 +1,37 @@
-//! A connection pool to one provider, and what every request to it carries.
+//! The connections to one provider, and what every request to it carries.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use reqwest::Url;
+use rustls_platform_verifier::ConfigVerifierExt;
+
+use super::body::causes;
+use super::{Body, UpstreamRequest, http1};
 
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
 use crate::config::stream::Stream as StreamConfig;
-
-/// Below what common servers allow an idle connection, so that a request seldom meets a closing one.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What is asked for with every request that matters.
-const USUAL_PATHS: [&str; 2] = ["/chat/completions", "/completions"];
+use crate::error::{Error, Phase};
 
 /// A provider that can be called. Belongs to one worker, whose runtime drives its connections.
 #[derive(Debug)]
 pub struct Upstream {
     /// The provider's name in the configuration.
     pub name: Arc<str>,
-    /// Its connections.
-    pub client: reqwest::Client,
+    /// For requests whose body is in hand; `None` where the provider is to be spoken to over HTTP/2.
+    direct: Option<http1::Client>,
+    /// For all others.
+    shared: reqwest::Client,
     /// The URL that paths are appended to, without a slash at its end.
     base_url: String,
-    /// The URLs of the paths that are asked for all the time, which need not be parsed each time.
-    usual_urls: [(&'static str, Url); 2],
+    connect_timeout: Duration,
     /// Header fields of every request: credentials and what the configuration adds.
-    pub headers: HeaderMap,
+    headers: HeaderMap,
     secrets: Vec<Secret>,
 }
 
@@ -63,25 +65,86 @@ impl Upstream {
             let name: HeaderName = name.parse().expect("the configuration has been checked for header names");
             headers.insert(name, sensitive(value.expose()));
         }
-        let base_url = provider.base_url.as_ref().expect("the configuration has completed it").as_str().to_owned();
-        let client = build_client(provider, stream)
-            .map_err(|error| UpstreamSetupError(format!("provider \"{}\": {}", provider.name, error.without_url())))?;
+        let base_url = provider.base_url.as_ref().expect("the configuration has completed it").as_str();
+        let setup_error = |cause| UpstreamSetupError(format!("provider \"{}\": {cause}", provider.name));
+        let url = Url::parse(base_url).expect("the configuration has checked it");
+        let tls = (url.scheme() == "https").then(|| tls_config(provider.http2)).transpose();
+        let tls = tls.map_err(|error| setup_error(error.to_string()))?;
+        let shared = shared_client(provider.http2, tls.clone(), stream)
+            .map_err(|error| setup_error(causes(&error.without_url())))?;
+        let direct = || http1::Client::new(&url, &headers, tls.map(Arc::new), stream.connect_timeout);
+        let direct = (!provider.http2).then(direct).transpose().map_err(|error| setup_error(causes(&*error)))?;
         Ok(Self {
             name: provider.name.as_str().into(),
-            client,
-            usual_urls: USUAL_PATHS.map(|path| (path, join(&base_url, path))),
-            base_url,
+            direct,
+            shared,
+            base_url: base_url.to_owned(),
+            connect_timeout: stream.connect_timeout,
             headers,
             secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
         })
     }
 
-    /// The URL of `path`, which begins with a slash and may have a query.
-    pub fn url(&self, path: &str) -> Url {
-        match self.usual_urls.iter().find(|(usual, _)| *usual == path) {
-            Some((_, url)) => url.clone(),
-            None => join(&self.base_url, path),
+    /// Sends a request whose `body` is in hand.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UpstreamConnect`], [`Error::UpstreamBroken`] or a timeout of the connection.
+    pub async fn send(&self, request: &UpstreamRequest, body: Bytes) -> Result<Response<Body>, Error> {
+        let Some(direct) = &self.direct else {
+            return self.upload(request, body.into()).await;
+        };
+        let (method, path, headers) = (&request.method, &*request.path, &request.headers);
+        let response = direct.send(http1::Request { method, path, headers, body }).await;
+        match response {
+            Ok(response) => Ok(response.map(Body::Direct)),
+            Err(http1::SendError::ConnectTimeout) => Err(self.connect_timed_out()),
+            Err(http1::SendError::Connect(error)) => Err(self.connect_failed(causes(&*error))),
+            Err(http1::SendError::Broken(error)) => Err(self.broken(causes(&error))),
         }
+    }
+
+    /// Sends a request whose `body` is still arriving, or for which HTTP/2 is wanted.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and [`Error::InvalidRequest`] if the body breaks off.
+    pub async fn upload(&self, request: &UpstreamRequest, body: reqwest::Body) -> Result<Response<Body>, Error> {
+        let url = Url::parse(&format!("{}{}", self.base_url, request.path))
+            .expect("a checked base URL and a path that was a valid URI make a URL");
+        let mut outgoing = reqwest::Request::new(request.method.clone(), url);
+        *outgoing.headers_mut() = request.headers.clone();
+        for (name, value) in &self.headers {
+            outgoing.headers_mut().insert(name, value.clone());
+        }
+        *outgoing.body_mut() = Some(body);
+        match self.shared.execute(outgoing).await {
+            Ok(response) => Ok(Response::from(response).map(Body::Shared)),
+            Err(error) if error.is_connect() && error.is_timeout() => Err(self.connect_timed_out()),
+            Err(error) if error.is_connect() => Err(self.connect_failed(causes(&error.without_url()))),
+            Err(error) if body_failed(&error) => {
+                Err(Error::InvalidRequest { message: "The request body broke off.".to_owned(), param: None })
+            }
+            Err(error) => Err(self.broken(causes(&error.without_url()))),
+        }
+    }
+
+    /// Closes idle connections that are of no more use.
+    pub fn sweep(&self) {
+        self.direct.iter().for_each(http1::Client::sweep);
+    }
+
+    fn connect_timed_out(&self) -> Error {
+        let (phase, limit) = (Phase::Connect, self.connect_timeout);
+        Error::UpstreamTimeout { provider: self.name.to_string(), phase, limit }
+    }
+
+    fn connect_failed(&self, cause: String) -> Error {
+        Error::UpstreamConnect { provider: self.name.to_string(), cause }
+    }
+
+    fn broken(&self, cause: String) -> Error {
+        Error::UpstreamBroken { provider: self.name.to_string(), cause }
     }
 
     /// `text` without the secrets that an upstream may have echoed.
@@ -93,32 +156,48 @@ impl Upstream {
     }
 }
 
-fn join(base_url: &str, path: &str) -> Url {
-    Url::parse(&format!("{base_url}{path}")).expect("a checked base URL and a path that was a valid URI make a URL")
-}
-
 fn sensitive(value: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(value).expect("the configuration has been checked for header values");
     value.set_sensitive(true);
     value
 }
 
+/// The machine's own root certificates.
+fn tls_config(http2: bool) -> Result<rustls::ClientConfig, rustls::Error> {
+    let mut config = rustls::ClientConfig::with_platform_verifier()?;
+    config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    Ok(config)
+}
+
 /// Upstreams come from the configuration alone: no redirects, no proxy from the environment.
-fn build_client(provider: &Provider, stream: &StreamConfig) -> reqwest::Result<reqwest::Client> {
+fn shared_client(
+    http2: bool,
+    tls: Option<rustls::ClientConfig>,
+    stream: &StreamConfig,
+) -> reqwest::Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .connect_timeout(stream.connect_timeout)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_idle_timeout(http1::IDLE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_proxy();
-    let plain = provider.base_url.as_ref().is_some_and(|url| url.as_str().starts_with("http://"));
-    // The machine's root certificates take milliseconds and megabytes to read; who speaks no TLS needs none.
-    let builder = if plain { builder.tls_certs_only([]) } else { builder };
-    match (provider.http2, plain) {
+    let is_plain = tls.is_none();
+    let builder = match tls {
+        Some(tls) => builder.tls_backend_preconfigured(tls),
+        // The machine's root certificates take milliseconds and megabytes to read; who speaks no TLS needs none.
+        None => builder.tls_certs_only([]),
+    };
+    match (http2, is_plain) {
         // One stalled reader on a shared HTTP/2 connection can end its siblings; HTTP/2 is a choice per provider.
         (false, _) => builder.http1_only(),
         (true, true) => builder.http2_prior_knowledge(),
         (true, false) => builder,
     }
     .build()
+}
+
+/// Whether the body that was being sent failed, rather than its connection.
+fn body_failed(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_user)
 }

@@ -3,7 +3,9 @@
 //! [`open_stream`] returns with the first frame in hand. Until then every failure is an ordinary error with the right status
 //! and another target may be asked; from then on a failure can only be told inside the stream.
 
+mod body;
 pub mod client;
+pub mod http1;
 pub mod request;
 pub mod response;
 pub mod routing;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
@@ -21,6 +24,7 @@ use crate::dialect::openai_chat::observe::Observer;
 use crate::error::{Error, Phase};
 use crate::framing::{FrameTooLarge, Splitter};
 
+pub use body::{Body, BrokenBody};
 pub use client::Upstream;
 pub use request::UpstreamRequest;
 pub use routing::{Routes, Target};
@@ -35,7 +39,7 @@ pub struct OpenStream {
     /// Whole frames that arrived before the stream was handed over.
     pub first: Bytes,
     /// The rest of its body.
-    pub body: reqwest::Body,
+    pub body: Body,
     /// Where the body is cut.
     pub splitter: Splitter,
     /// What has been read of it so far.
@@ -91,9 +95,8 @@ async fn open_one(
     config: &StreamConfig,
 ) -> Result<OpenStream, Error> {
     let asked = Instant::now();
-    let response = send(target, request.to(target), (Phase::Headers, config.headers_timeout), config).await?;
-    let response = response::expect_event_stream(&target.upstream, response).await?;
-    let (parts, body) = http::Response::from(response).into_parts();
+    let response = send(target, request, (Phase::Headers, config.headers_timeout)).await?;
+    let (parts, body) = response::expect_event_stream(&target.upstream, response).await?.into_parts();
     let open = OpenStream {
         target: target.clone(),
         headers: parts.headers,
@@ -141,14 +144,14 @@ impl OpenStream {
                 Ok(last.unwrap_or_default())
             };
         };
-        let data = frame.map_err(|error| response::broken(provider, error))?.into_data().unwrap_or_default();
+        let data = frame.map_err(|error| response::broken(provider, &error))?.into_data().unwrap_or_default();
         let run = self.splitter.push(data).map_err(|error| response::frame_too_large(provider, error))?;
         self.observer.observe(&run);
         Ok(run)
     }
 }
 
-/// Sends `request` to `target` and returns its response, which has a success status.
+/// Sends `request`, whose body has been read, to `target` and returns its response, which has a success status.
 ///
 /// `phase` names the wait for the response headers, and `limit` bounds it.
 ///
@@ -157,15 +160,35 @@ impl OpenStream {
 /// Whatever the upstream did instead.
 pub async fn send(
     target: &Target,
-    request: reqwest::Request,
+    request: &UpstreamRequest,
     (phase, limit): (Phase, Duration),
-    config: &StreamConfig,
-) -> Result<reqwest::Response, Error> {
+) -> Result<Response<Body>, Error> {
+    let sending = target.upstream.send(request, request.body_for(target));
+    succeed(target, sending, (phase, limit)).await
+}
+
+/// Sends `request` with a `body` that is still arriving. As [`send`] in all else.
+///
+/// # Errors
+///
+/// As for [`send`], or that the body broke off.
+pub async fn upload(
+    target: &Target,
+    request: &UpstreamRequest,
+    body: reqwest::Body,
+    (phase, limit): (Phase, Duration),
+) -> Result<Response<Body>, Error> {
+    let sending = target.upstream.upload(request, body);
+    succeed(target, sending, (phase, limit)).await
+}
+
+async fn succeed(
+    target: &Target,
+    sending: impl Future<Output = Result<Response<Body>, Error>>,
+    (phase, limit): (Phase, Duration),
+) -> Result<Response<Body>, Error> {
     let provider = &target.upstream.name;
-    let response = tokio::time::timeout(limit, target.upstream.client.execute(request))
-        .await
-        .map_err(|_| timeout(provider, phase, limit))?
-        .map_err(|error| response::send_failed(provider, error, config.connect_timeout))?;
+    let response = tokio::time::timeout(limit, sending).await.map_err(|_| timeout(provider, phase, limit))??;
     response::expect_success(&target.upstream, response).await
 }
 
@@ -206,9 +229,9 @@ pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &Strea
 
 async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
     let provider = &target.upstream.name;
-    let response = send(target, request.to(target), (Phase::Response, config.response_timeout), config).await?;
+    let response = send(target, request, (Phase::Response, config.response_timeout)).await?;
     response::expect_identity(provider, response.headers())?;
-    let (parts, body) = http::Response::from(response).into_parts();
+    let (parts, body) = response.into_parts();
     let body = response::read_whole(provider, body, config).await?;
     let usage = response::expect_answer(&target.upstream, &parts.headers, &body)?;
     Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })

@@ -24,25 +24,12 @@ pub struct UpstreamRequest {
 }
 
 impl UpstreamRequest {
-    /// The request for `target`: its URL, its credentials, its name of the model. Everything else stays as it is.
-    pub fn to(&self, target: &Target) -> reqwest::Request {
-        let body = if self.model_span.is_empty() {
+    /// The body with the name that `target` has for the model. Everything else in it stays as it is.
+    pub fn body_for(&self, target: &Target) -> Bytes {
+        if self.model_span.is_empty() {
             self.body.clone()
         } else {
             patch::replace_string(&self.body, self.model_span.clone(), &target.model)
-        };
-        self.with_body(target, body.into())
-    }
-
-    /// The request for `target` with a body that is still arriving.
-    pub fn with_body(&self, target: &Target, body: reqwest::Body) -> reqwest::Request {
-        let upstream = &target.upstream;
-        let mut request = reqwest::Request::new(self.method.clone(), upstream.url(&self.path));
-        *request.headers_mut() = self.headers.clone();
-        for (name, value) in &upstream.headers {
-            request.headers_mut().insert(name, value.clone());
         }
-        *request.body_mut() = Some(body);
-        request
     }
 }

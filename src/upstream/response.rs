@@ -1,14 +1,14 @@
 //! Judges what an upstream answered: a stream, an answer, or one of the many things that are neither.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 
-use super::Upstream;
+use super::body::BrokenBody;
+use super::{Body, Upstream};
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::openai_chat::answer;
@@ -21,29 +21,9 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// An error response should arrive at once; its status is told even when its body does not.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why `client.execute` failed. It reads the client's body while it sends it, so that may be the reason, too.
-pub(super) fn send_failed(provider: &str, error: reqwest::Error, connect_timeout: Duration) -> Error {
-    let provider = provider.to_owned();
-    if error.is_connect() && error.is_timeout() {
-        Error::UpstreamTimeout { provider, phase: Phase::Connect, limit: connect_timeout }
-    } else if error.is_connect() {
-        Error::UpstreamConnect { provider, cause: causes(error) }
-    } else if body_failed(&error) {
-        Error::InvalidRequest { message: "The request body broke off.".to_owned(), param: None }
-    } else {
-        Error::UpstreamBroken { provider, cause: causes(error) }
-    }
-}
-
-/// Whether the body that was being sent failed, rather than its connection.
-fn body_failed(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_user)
-}
-
 /// Why a body could not be read on.
-pub fn broken(provider: &str, error: reqwest::Error) -> Error {
-    Error::UpstreamBroken { provider: provider.to_owned(), cause: causes(error) }
+pub fn broken(provider: &str, error: &BrokenBody) -> Error {
+    Error::UpstreamBroken { provider: provider.to_owned(), cause: error.to_string() }
 }
 
 /// An event beyond the limit.
@@ -77,24 +57,8 @@ fn status_of(word: &str) -> Option<StatusCode> {
     }
 }
 
-/// The whole chain of causes, without the URL: it may hold a secret.
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 /// Passes a response with a success status on; anything else becomes an error that keeps what the upstream said.
-pub(super) async fn expect_success(
-    upstream: &Upstream,
-    response: reqwest::Response,
-) -> Result<reqwest::Response, Error> {
+pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>) -> Result<Response<Body>, Error> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -107,7 +71,7 @@ pub(super) async fn expect_success(
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let retry_after = header(RETRY_AFTER);
     let content_type = header(CONTENT_TYPE);
-    let text = upstream.redact(String::from_utf8_lossy(&read_start(response).await).into_owned());
+    let text = upstream.redact(String::from_utf8_lossy(&read_start(response.into_body()).await).into_owned());
     let error = UpstreamError::parse(text.as_bytes());
     let message = match &error {
         Some(error) => error.message.clone(),
@@ -120,8 +84,7 @@ pub(super) async fn expect_success(
 }
 
 /// The first part of the body of a response that is an error whatever it says, so that what breaks it off is no news.
-async fn read_start(response: reqwest::Response) -> BytesMut {
-    let mut body = reqwest::Body::from(response);
+async fn read_start(mut body: Body) -> BytesMut {
     let mut text = BytesMut::new();
     let reading = async {
         while text.len() < MAX_ERROR_BYTES
@@ -151,8 +114,8 @@ fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text
 /// Passes an event stream on. Anything else becomes an error, and one in JSON is told in its own words.
 pub(super) async fn expect_event_stream(
     upstream: &Upstream,
-    response: reqwest::Response,
-) -> Result<reqwest::Response, Error> {
+    response: Response<Body>,
+) -> Result<Response<Body>, Error> {
     expect_identity(&upstream.name, response.headers())?;
     let what = match response.headers().get(CONTENT_TYPE) {
         // Some small servers name none; the first frame will tell.
@@ -160,7 +123,7 @@ pub(super) async fn expect_event_stream(
         Some(kind) if is_event_stream(kind) => return Ok(response),
         Some(kind) => format!("content-type {kind:?} instead of text/event-stream"),
     };
-    match answer::parse(&read_start(response).await) {
+    match answer::parse(&read_start(response.into_body()).await) {
         Ok(Err(error)) => Err(reported(upstream, error)),
         _ => Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what }),
     }
@@ -182,14 +145,14 @@ pub fn expect_identity(provider: &str, headers: &HeaderMap) -> Result<(), Error>
 }
 
 /// The whole of `body`, within the configured size, no gap in it longer than the idle timeout.
-pub(super) async fn read_whole(provider: &str, mut body: reqwest::Body, config: &StreamConfig) -> Result<Bytes, Error> {
+pub(super) async fn read_whole(provider: &str, mut body: Body, config: &StreamConfig) -> Result<Bytes, Error> {
     let limit = config.max_response_bytes;
     let mut whole = BytesMut::new();
     loop {
         let frame = tokio::time::timeout(config.idle_timeout, body.frame()).await;
         let frame = frame.map_err(|_| super::timeout(provider, Phase::Idle, config.idle_timeout))?;
         let Some(frame) = frame else { return Ok(whole.freeze()) };
-        let data = frame.map_err(|error| broken(provider, error))?.into_data().unwrap_or_default();
+        let data = frame.map_err(|error| broken(provider, &error))?.into_data().unwrap_or_default();
         if whole.len() + data.len() > limit {
             return Err(Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit });
         }
