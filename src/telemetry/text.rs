@@ -57,8 +57,10 @@ impl Visit for Fields<'_> {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // Seconds, to the microsecond.
-        self.write(field, |line| write!(line, "{value:.6}"));
+        // Seconds, to the microsecond, by way of integers: those are cheaper to write.
+        let micros = (value * 1e6).round() as i64;
+        let (sign, micros) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
+        self.write(field, |line| write!(line, "{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -7,6 +7,7 @@
 //! words that matter, and only the others are parsed. The search cannot be fooled by text that the model writes: inside a
 //! JSON string the quote that ends a key is escaped.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -103,8 +104,8 @@ impl Observer {
         }
         let Some(data) = event.data.as_deref() else { return };
         self.data = true;
-        // As clients read it: malformed text is replaced, and what stands around it counts.
-        let data = &*String::from_utf8_lossy(data);
+        // As clients read it: malformed text is replaced, and what stands around it counts. There hardly ever is any.
+        let data = &*str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
         if data == "[DONE]" {
             self.done = true;
         } else if event.event == Some(b"error") {

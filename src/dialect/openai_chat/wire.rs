@@ -1,8 +1,9 @@
 //! The parts of a chunk that the proxy reads. Field names are OpenAI's and those of its speakers.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::fmt;
 
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -29,8 +30,8 @@ pub(super) struct Choice<'a> {
     /// The text of a legacy completion.
     #[serde(borrow, default)]
     pub(super) text: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) finish_reason: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub(super) finish_reason: Option<IgnoredAny>,
 }
 
 /// What a chunk adds to a message, of which only one thing counts: whether it is anything.
@@ -43,11 +44,25 @@ pub(super) struct Delta {
 
 impl<'de> Deserialize<'de> for Delta {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let fields = HashMap::<Cow<'de, str>, &'de RawValue>::deserialize(from)?;
-        let is_content = |(name, value): (&Cow<'_, str>, &&RawValue)| {
-            name != "role" && !matches!(value.get(), "null" | "\"\"" | "[]" | "{}")
-        };
-        Ok(Self { has_content: fields.iter().any(is_content) })
+        from.deserialize_map(DeltaVisitor)
+    }
+}
+
+struct DeltaVisitor;
+
+impl<'de> Visitor<'de> for DeltaVisitor {
+    type Value = Delta;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<Delta, M::Error> {
+        let mut has_content = false;
+        while let Some((name, value)) = fields.next_entry::<&RawValue, &RawValue>()? {
+            has_content |= name.get() != "\"role\"" && !matches!(value.get(), "null" | "\"\"" | "[]" | "{}");
+        }
+        Ok(Delta { has_content })
     }
 }
 
