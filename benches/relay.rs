@@ -57,7 +57,7 @@ fn tokens(criterion: &mut Criterion) {
     let url = BaseUrl::try_from("http://127.0.0.1:9/v1".to_owned()).expect("a URL");
     let provider = Provider::compatible("upstream", url, Origin::Configuration);
     let upstream = Upstream::new(&provider, &config.stream).expect("a provider without a key").into();
-    let target = Target { upstream, model: "m".to_owned() };
+    let target = Target { upstream, model: "m".into() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut group = criterion.benchmark_group("relay");
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));

@@ -16,13 +16,13 @@ pub fn span(text: &[u8], value: &RawValue) -> std::ops::Range<usize> {
 ///
 /// Returns `text` itself, uncopied, if nothing changes.
 pub fn replace_string(text: &Bytes, span: std::ops::Range<usize>, value: &str) -> Bytes {
-    let value = serde_json::Value::from(value).to_string();
-    if text[span.clone()] == *value.as_bytes() {
+    let value = serde_json::to_vec(value).expect("a string is JSON");
+    if text[span.clone()] == *value {
         return text.clone();
     }
     let mut patched = BytesMut::with_capacity(text.len() - span.len() + value.len());
     patched.extend_from_slice(&text[..span.start]);
-    patched.extend_from_slice(value.as_bytes());
+    patched.extend_from_slice(&value);
     patched.extend_from_slice(&text[span.end..]);
     patched.freeze()
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use crate::config::server::Server;
 use crate::error::Error;
@@ -14,8 +14,10 @@ use crate::error::Error;
 /// Whether the body is announced as JSON (`application/json`, `application/anything+json`).
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let Some((kind, subtype)) = essence.split_once('/') else { return false };
+    let suffix = subtype.rsplit('+').next().unwrap_or_default();
+    kind.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
 }
 
 /// Refuses a body in any transfer coding but `chunked`, the only one that hyper undoes: with others under it, what they
@@ -39,12 +41,28 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, config: &Server) -> Re
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Error::BodyTooLarge { limit });
     }
-    match within(config.body_timeout, Limited::new(body, limit).collect()).await? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit }),
-        Err(error) => {
-            Err(Error::InvalidRequest { message: format!("The request body broke off: {error}."), param: None })
+    within(config.body_timeout, read_whole(body, limit)).await?
+}
+
+/// Most bodies come in one piece, which is then the body.
+async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes, Error> {
+    let mut pieces = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Error::InvalidRequest {
+            message: format!("The request body broke off: {error}."),
+            param: None,
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length > limit {
+            return Err(Error::BodyTooLarge { limit });
         }
+        pieces.push(data);
+    }
+    match pieces.len() {
+        1 => Ok(pieces.swap_remove(0)),
+        _ => Ok(pieces.concat().into()),
     }
 }
 

@@ -58,7 +58,7 @@ async fn complete(context: Context, request: Request, path: &str) -> Result<Resp
 /// Waits a while for a first frame, so that a failure can still be an HTTP error; then begins the response either way.
 async fn stream(
     context: Context,
-    targets: Vec<Target>,
+    targets: Arc<[Target]>,
     request: UpstreamRequest,
     choices: u32,
 ) -> Result<Response, Error> {

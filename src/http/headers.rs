@@ -50,10 +50,8 @@ pub(super) fn check_count(client: &HeaderMap, limit: usize) -> Result<(), Error>
 pub(super) fn for_upstream(client: &HeaderMap, request_id: &str) -> HeaderMap {
     let nominated = nominated(client);
     let mut headers = HeaderMap::with_capacity(8);
-    for name in REQUEST.into_iter().filter(|name| !nominated.contains(name)) {
-        if let Some(value) = client.get(&name) {
-            headers.insert(name, value.clone());
-        }
+    for name in client.keys().filter(|name| REQUEST.contains(name) && !nominated.contains(name)) {
+        headers.insert(name.clone(), client[name].clone());
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);

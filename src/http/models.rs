@@ -120,7 +120,8 @@ async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<V
     };
     let config = StreamConfig { response_timeout: LIST_TIMEOUT, idle_timeout: LIST_TIMEOUT, ..config };
     let answer =
-        upstream::fetch(&[Target { upstream: Arc::clone(&upstream), model: String::new() }], &request, &config).await?;
+        upstream::fetch(&[Target { upstream: Arc::clone(&upstream), model: Arc::default() }], &request, &config)
+            .await?;
     let mut body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     // Together answers with a bare array.
     let list = if body.is_array() { body.take() } else { body["data"].take() };

@@ -100,7 +100,7 @@ fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> 
     let target = match model {
         Some(model) => {
             context.record.facts().model = Some(model.to_owned());
-            routes.resolve(model)?.swap_remove(0)
+            routes.resolve(model)?[0].clone()
         }
         None => routes.default_target().ok_or_else(|| Error::InvalidRequest {
             message:

@@ -16,8 +16,6 @@ use crate::error::Phase;
 
 /// How long to wait behind `[DONE]` for the end of the upstream's body, without which its connection cannot be used again.
 const LINGER: Duration = Duration::from_millis(100);
-/// Pieces that come closer together than this are a burst.
-const BURST: Duration = Duration::from_millis(1);
 /// Further away than any stream lives.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -52,7 +50,6 @@ pin_project! {
         started: Instant,
         last_received: Instant,
         last_sent: Instant,
-        has_sent: bool,
         stage: Option<Stage>,
         keep_alive: Option<Duration>,
         first_token_timeout: Duration,
@@ -70,7 +67,6 @@ impl Clocks {
             started,
             last_received: now,
             last_sent: now,
-            has_sent: false,
             stage: None,
             keep_alive: config.keep_alive,
             first_token_timeout: config.first_token_timeout,
@@ -95,14 +91,7 @@ impl Clocks {
 
     /// The client has been given something.
     pub(super) fn sent(self: Pin<&mut Self>) {
-        let this = self.project();
-        *this.last_sent = Instant::now();
-        *this.has_sent = true;
-    }
-
-    /// Whether the last piece came right behind one that the client has been given.
-    pub(super) fn is_burst(&self) -> bool {
-        self.has_sent && self.last_received.duration_since(self.last_sent) < BURST
+        *self.project().last_sent = Instant::now();
     }
 
     /// Waits until something is due. `at_boundary` says whether something of our own may be written now.

@@ -36,9 +36,6 @@ use batch::Batch;
 use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
 
-/// hyper's server polls a body twice in each of its turns; the turn after that is the one in which something may have come.
-const PATIENCE: u8 = 2;
-
 /// An upstream that has not shown its first frame yet.
 pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Error>> + Send>>;
 
@@ -49,8 +46,6 @@ pin_project! {
         guard: StreamGuard,
         // What has come and not gone out.
         batch: Batch,
-        // How many more polls the batch waits for company.
-        patience: u8,
         #[pin]
         clocks: Clocks,
         #[pin]
@@ -100,7 +95,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::new(config, guard.started());
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, batch: Batch::default(), patience: 0, clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -114,7 +109,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started());
         let source = Source::Opening { provider, opening };
-        Self { source, guard, batch: Batch::default(), patience: 0, clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 }
 
@@ -130,17 +125,9 @@ impl Body for Relay {
                 Poll::Ready(Some(Ok(run))) => {
                     this.clocks.as_mut().received();
                     batch.push(run);
-                    *this.patience = PATIENCE;
                 }
                 Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, batch),
                 Poll::Ready(None) => this.source.end(None, this.guard, batch),
-                // hyper's client hands over one chunk at a time, however many it has read. In a burst its task gets another
-                // turn before we write, for as long as that brings something: a turn costs less than a write.
-                Poll::Pending if !batch.is_empty() && *this.patience > 0 && this.clocks.is_burst() => {
-                    *this.patience -= 1;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
                 // What was ready goes out in one piece, before any clock is looked at.
                 Poll::Pending if !batch.is_empty() => break,
                 Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {

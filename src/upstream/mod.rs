@@ -54,15 +54,15 @@ pub struct OpenStream {
 ///
 /// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable).
 pub async fn open_stream(
-    targets: Vec<Target>,
+    targets: Arc<[Target]>,
     request: UpstreamRequest,
     choices: u32,
     config: StreamConfig,
     started: Instant,
 ) -> Result<OpenStream, Error> {
     let mut last = None;
-    for target in targets {
-        match open_in_time(&target, &request, choices, &config, started).await {
+    for target in &*targets {
+        match open_in_time(target, &request, choices, &config, started).await {
             Err(error) if error.retryable() => last = Some(error),
             result => return result,
         }

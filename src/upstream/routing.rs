@@ -13,14 +13,14 @@ pub struct Target {
     /// The provider.
     pub upstream: Arc<Upstream>,
     /// The model's name at the provider.
-    pub model: String,
+    pub model: Arc<str>,
 }
 
 /// The providers and the names that lead to them.
 #[derive(Debug)]
 pub struct Routes {
     upstreams: Vec<Arc<Upstream>>,
-    names: HashMap<String, Vec<Target>>,
+    names: HashMap<String, Arc<[Target]>>,
     /// Takes requests that name no known model.
     default: Option<Arc<Upstream>>,
 }
@@ -43,10 +43,10 @@ impl Routes {
         }
         let mut routes = Self { upstreams, names: HashMap::new(), default };
         for model in &config.models {
-            let targets: Vec<_> =
+            let targets: Arc<[_]> =
                 model.targets.iter().filter_map(|target| routes.target(&target.provider, &target.model)).collect();
             for name in model.aliases.iter().chain([&model.name]) {
-                routes.names.insert(name.clone(), targets.clone());
+                routes.names.insert(name.clone(), Arc::clone(&targets));
             }
         }
         Ok(routes)
@@ -57,21 +57,21 @@ impl Routes {
     /// # Errors
     ///
     /// [`Error::ModelNotFound`] if nothing leads anywhere.
-    pub fn resolve(&self, model: &str) -> Result<Vec<Target>, Error> {
+    pub fn resolve(&self, model: &str) -> Result<Arc<[Target]>, Error> {
         if let Some(targets) = self.names.get(model) {
-            return Ok(targets.clone());
+            return Ok(Arc::clone(targets));
         }
         let prefixed = model.split_once('/').and_then(|(provider, model)| self.target(provider, model));
-        let default = || self.default.clone().map(|upstream| Target { upstream, model: model.to_owned() });
+        let default = || self.default.clone().map(|upstream| Target { upstream, model: model.into() });
         match prefixed.or_else(default) {
-            Some(target) => Ok(vec![target]),
+            Some(target) => Ok([target].into()),
             None => Err(Error::ModelNotFound { model: model.to_owned() }),
         }
     }
 
     /// The target for a request that names no model.
     pub fn default_target(&self) -> Option<Target> {
-        Some(Target { upstream: self.default.clone()?, model: String::new() })
+        Some(Target { upstream: self.default.clone()?, model: Arc::default() })
     }
 
     /// All providers, in the order of the configuration.
@@ -86,6 +86,6 @@ impl Routes {
 
     fn target(&self, provider: &str, model: &str) -> Option<Target> {
         let upstream = self.upstreams.iter().find(|upstream| &*upstream.name == provider)?;
-        Some(Target { upstream: Arc::clone(upstream), model: model.to_owned() })
+        Some(Target { upstream: Arc::clone(upstream), model: model.into() })
     }
 }

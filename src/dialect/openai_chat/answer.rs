@@ -14,7 +14,7 @@ pub fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_
         // Not an answer we know, but JSON is JSON.
         return serde_json::from_slice::<serde::de::IgnoredAny>(body).map(|_| Ok(None));
     };
-    let is_error = answer.error.is_some() || answer.object.as_deref() == Some("error");
+    let is_error = answer.error.is_some() || answer.is_error_object();
     match is_error.then(|| UpstreamError::parse(body)).flatten() {
         Some(error) => Ok(Err(error)),
         None => Ok(Ok(answer.usage.map(Usage::from))),

@@ -82,6 +82,9 @@ impl Observer {
     /// Reads what stood behind the last whole frame when the body ended. Returns it as a frame if it lacks nothing but the
     /// empty line.
     pub fn observe_rest(&mut self, rest: &[u8]) -> Option<Bytes> {
+        if rest.is_empty() {
+            return None;
+        }
         // Some servers end a stream that fails in a bare error body.
         if let Some(error) = UpstreamError::parse(rest) {
             self.fail(error, false);
@@ -126,7 +129,7 @@ impl Observer {
             self.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
             return;
         };
-        if (chunk.error.is_some() || chunk.object.as_deref() == Some("error"))
+        if (chunk.error.is_some() || chunk.is_error_object())
             && let Some(error) = UpstreamError::parse(data.as_bytes())
         {
             self.fail(error, chunk.error.is_some());

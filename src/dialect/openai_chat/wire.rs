@@ -1,6 +1,5 @@
 //! The parts of a chunk that the proxy reads. Field names are OpenAI's and those of its speakers.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -20,7 +19,14 @@ pub(super) struct Chunk<'a> {
     pub(super) error: Option<&'a RawValue>,
     /// vLLM marks an error chunk with `"object": "error"`.
     #[serde(borrow, default)]
-    pub(super) object: Option<Cow<'a, str>>,
+    object: Option<&'a RawValue>,
+}
+
+impl Chunk<'_> {
+    /// Whether the chunk calls itself an error.
+    pub(super) fn is_error_object(&self) -> bool {
+        self.object.is_some_and(|object| object.get() == "\"error\"")
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +35,7 @@ pub(super) struct Choice<'a> {
     pub(super) delta: Option<Delta>,
     /// The text of a legacy completion.
     #[serde(borrow, default)]
-    pub(super) text: Option<Cow<'a, str>>,
+    text: Option<&'a RawValue>,
     #[serde(default)]
     pub(super) finish_reason: Option<IgnoredAny>,
 }
@@ -60,16 +66,20 @@ impl<'de> Visitor<'de> for DeltaVisitor {
     fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<Delta, M::Error> {
         let mut has_content = false;
         while let Some((name, value)) = fields.next_entry::<&RawValue, &RawValue>()? {
-            has_content |= name.get() != "\"role\"" && !matches!(value.get(), "null" | "\"\"" | "[]" | "{}");
+            has_content |= name.get() != "\"role\"" && !is_empty(value);
         }
         Ok(Delta { has_content })
     }
 }
 
+/// Whether a field says nothing.
+fn is_empty(value: &RawValue) -> bool {
+    matches!(value.get(), "null" | "\"\"" | "[]" | "{}")
+}
+
 impl Choice<'_> {
     pub(super) fn has_content(&self) -> bool {
-        self.delta.as_ref().is_some_and(|delta| delta.has_content)
-            || self.text.as_ref().is_some_and(|text| !text.is_empty())
+        self.delta.as_ref().is_some_and(|delta| delta.has_content) || self.text.is_some_and(|text| !is_empty(text))
     }
 }
 
