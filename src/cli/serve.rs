@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::config::provider::{BaseUrl, Origin, Provider};
 use crate::config::{Config, Sources};
 use crate::http::{self, Shutdown};
-use crate::telemetry::logging;
+use crate::telemetry::{lines, logging};
 
 /// Runs the proxy until it is told to stop.
 pub(super) fn serve(sources: Sources) -> Result<(), String> {
@@ -63,6 +63,13 @@ fn runtime() -> Result<Runtime, String> {
     Builder::new_current_thread().enable_all().build().map_err(|error| format!("cannot start a runtime: {error}"))
 }
 
+/// The runtime of a worker, which logs when it has nothing better to do.
+fn worker_runtime() -> Result<Runtime, String> {
+    lines::hold();
+    let runtime = Builder::new_current_thread().enable_all().on_thread_park(lines::release).build();
+    runtime.map_err(|error| format!("cannot start a runtime: {error}"))
+}
+
 fn count(workers: usize) -> usize {
     if workers > 0 { workers } else { thread::available_parallelism().map_or(1, usize::from) }
 }
@@ -81,9 +88,10 @@ fn start_workers(
         let (app, shutdown, running, ended) = (app.clone(), shutdown.clone(), Arc::clone(&running), Arc::clone(&ended));
         let listener = listener.try_clone().map_err(|error| error.to_string())?;
         let work = move || {
-            let result = runtime().and_then(|runtime| {
+            let result = worker_runtime().and_then(|runtime| {
                 runtime.block_on(app.run(listener, shutdown)).map_err(|error| format!("worker {number}: {error}"))
             });
+            lines::release();
             let is_last = running.fetch_sub(1, Ordering::AcqRel) == 1;
             if (is_last || result.is_err())
                 && let Some(ended) = ended.lock().ok().and_then(|mut ended| ended.take())

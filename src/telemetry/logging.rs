@@ -4,6 +4,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::lines::Lines;
 use super::text::Text;
 use crate::config::log::{Format, Level, Log};
 
@@ -16,7 +17,7 @@ pub fn init(config: &Log) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Lines);
     let registry = tracing_subscriber::registry().with(level);
     let result = match config.format {
         Format::Text => registry.with(lines.event_format(Text)).try_init(),

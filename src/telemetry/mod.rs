@@ -1,5 +1,6 @@
 //! What sluicegate tells its operator.
 
+pub mod lines;
 pub mod logging;
 pub mod record;
 mod text;

@@ -3,12 +3,13 @@
 //! A line is written for every request, so it is formatted in one pass without styles. Values come from outside in part (a
 //! model's name, a path): what is not plain is quoted and escaped, so that no value can pretend to be a line or a field.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -21,7 +22,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        SystemTime.format_time(&mut line)?;
+        write_time(&mut line)?;
         line.write_char(' ')?;
         line.write_str(event.metadata().level().as_str())?;
         let mut fields = Fields { line, result: Ok(()) };
@@ -29,6 +30,24 @@ where
         fields.result?;
         fields.line.write_char('\n')
     }
+}
+
+thread_local! {
+    /// The last second that was written, and how.
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// Writes the time of day in UTC, to the microsecond. The calendar is asked once a second.
+fn write_time(line: &mut Writer<'_>) -> fmt::Result {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let write = |(second, text): &mut (u64, String)| {
+        if *second != now.as_secs() || text.is_empty() {
+            *second = now.as_secs();
+            *text = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(*second)).to_string();
+        }
+        write!(line, "{}.{:06}Z", text.trim_end_matches('Z'), now.subsec_micros())
+    };
+    SECOND.with_borrow_mut(write)
 }
 
 struct Fields<'a> {

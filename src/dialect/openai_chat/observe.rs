@@ -64,19 +64,30 @@ impl Observer {
     /// Reads a run of whole frames and returns how many of its bytes may pass: all of them, but for an error that clients
     /// would not see and what stands behind it.
     pub fn observe(&mut self, run: &[u8]) -> usize {
-        if run.is_empty() || self.content && !is_notable(run) {
+        if run.is_empty() || self.is_another_token(run) {
             return run.len();
         }
         let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
         let mut passed = run.len() - text.len();
         for frame in sse::frames(text) {
-            self.observe_event(&Event::parse(frame));
+            if !self.is_another_token(frame) {
+                self.observe_event(&Event::parse(frame));
+            }
             if self.hidden_error().is_some() {
                 return passed;
             }
             passed += frame.len();
         }
         passed
+    }
+
+    /// Whether there is nothing to learn from `run` but that the model speaks.
+    fn is_another_token(&mut self, run: &[u8]) -> bool {
+        let is_another = (self.content || is_plain_text(run)) && !is_notable(run);
+        if is_another {
+            (self.started, self.data, self.content) = (true, true, true);
+        }
+        is_another
     }
 
     /// Reads what stood behind the last whole frame when the body ended. Returns it as a frame if it lacks nothing but the
@@ -210,6 +221,8 @@ fn has_error(data: &str) -> bool {
 }
 
 struct Needles {
+    delta: Finder<'static>,
+    content: Finder<'static>,
     done: Finder<'static>,
     finish_reason: Finder<'static>,
     usage: Finder<'static>,
@@ -217,11 +230,22 @@ struct Needles {
 }
 
 static NEEDLES: LazyLock<Needles> = LazyLock::new(|| Needles {
+    delta: Finder::new("\"delta\":{"),
+    content: Finder::new("\"content\":\""),
     done: Finder::new("[DONE]"),
     finish_reason: Finder::new("\"finish_reason\""),
     usage: Finder::new("\"usage\""),
     error: Finder::new("error"),
 });
+
+/// Whether `run` says some text in the most usual way, which need not be parsed to be known.
+fn is_plain_text(run: &[u8]) -> bool {
+    let needles = &*NEEDLES;
+    needles.delta.find(run).is_some_and(|delta| {
+        let rest = &run[delta..];
+        needles.content.find(rest).is_some_and(|at| rest.get(at + needles.content.needle().len()) != Some(&b'"'))
+    })
+}
 
 /// Whether `run` may say more than "another token". False positives cost a parse, false negatives cannot happen.
 fn is_notable(run: &[u8]) -> bool {
