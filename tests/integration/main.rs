@@ -32,3 +32,4 @@ mod shutdown;
 mod smuggling;
 mod timeouts;
 mod tls;
+mod upstream_connections;

@@ -5,6 +5,7 @@
 //! -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -addext "basicConstraints=critical,CA:FALSE" \
 //! -keyout key.pem -out certificate.pem`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{Client, Proxy, ROLE, Script, Upstream, chat, request, soon, token};
+use crate::support::{Client, Program, Proxy, ROLE, Script, Upstream, chat, request, soon, token};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
@@ -154,4 +155,49 @@ async fn a_certificate_that_cannot_be_used_is_named() {
         let error = App::new(receiver).err().unwrap().to_string();
         assert!(error.contains(named), "{error}");
     }
+}
+
+/// A proxy whose upstream, another proxy, speaks TLS. It trusts that one's certificate if told to.
+async fn before_secure(secure: &Proxy, trusts: bool) -> (Program, SocketAddr) {
+    let url = format!("https://localhost:{}/v1", secure.address.port());
+    let certificate = fixture("certificate.pem");
+    let roots = [("SSL_CERT_FILE", certificate.to_str().unwrap())];
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--upstream", &url];
+    let program = Program::start(&arguments, if trusts { &roots } else { &[] });
+    let address = program.address().await;
+    (program, address)
+}
+
+#[tokio::test]
+async fn streams_come_from_upstreams_over_tls_and_their_connections_serve_again() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let secure = secure(&upstream).await;
+    let (_program, address) = before_secure(&secure, true).await;
+    for _ in 0..2 {
+        let mut client = Client::chat(address, true).await;
+        assert!(client.read_until("[DONE]").await.contains(&token("hi")));
+    }
+    assert_eq!(upstream.accepted_count(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_stops_an_upstream_that_speaks_tls() {
+    let mut upstream = Upstream::start(Script::stream().send(ROLE).send(token("hi")).hang()).await;
+    let secure = secure(&upstream).await;
+    let (_program, address) = before_secure(&secure, true).await;
+    let mut client = Client::chat(address, true).await;
+    client.read_until("hi").await;
+    drop(client);
+    upstream.abandoned().await;
+}
+
+#[tokio::test]
+async fn an_upstream_whose_certificate_nobody_vouches_for_is_not_spoken_to() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let secure = secure(&upstream).await;
+    let (program, address) = before_secure(&secure, false).await;
+    let mut client = Client::chat(address, true).await;
+    assert_eq!(client.response().await.status, 502);
+    program.says("certificate").await;
+    assert_eq!(upstream.request_count(), 0);
 }
