@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Enough to fill a few packets; more would make one busy stream hold up the others.
-const FULL: usize = 16 * 1024;
+/// Enough to fill a few packets. What comes in a rush comes in pieces that are larger, and so is not copied.
+const FULL: usize = 8 * 1024;
 
 /// Pieces joined into one. The usual single piece is not copied.
 #[derive(Default)]

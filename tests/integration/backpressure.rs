@@ -47,9 +47,11 @@ fn in_kernel(proxy: &Proxy, upstream: &Upstream) -> i64 {
 
 // === How much a proxy holds ===
 
-/// What the proxy may hold of one stream, beside what the kernel holds: hyper reads up to 400 KiB at a time from an upstream in
-/// a rush, and keeps as much for one that does not read; the rest is on its way. A stream at the pace of a model holds 8 KiB.
-const MAX_HELD: i64 = 512 * 1024;
+/// What the proxy may hold of one stream, beside what the kernel holds: what it has read at once, and what hyper takes of that
+/// before the client's socket is full.
+const MAX_HELD: i64 = 128 * 1024;
+/// What it may hold of an upload, which goes through reqwest: hyper keeps up to 408 KiB for an upstream that does not read.
+const MAX_HELD_UPLOAD: i64 = 512 * 1024;
 
 #[tokio::test]
 async fn a_client_that_does_not_read_stops_the_upstream() {
@@ -102,7 +104,7 @@ async fn an_upstream_that_does_not_read_stops_the_client() {
     let sent = client.send_until_stuck(LENGTH).await.cast_signed();
     let held = sent - in_kernel(&proxy, &upstream);
     println!("of {sent} bytes {held} are in the proxy");
-    assert!(held < MAX_HELD, "{held}");
+    assert!(held < MAX_HELD_UPLOAD, "{held}");
 }
 
 #[tokio::test]
@@ -120,7 +122,7 @@ async fn memory_does_not_grow_while_clients_do_not_read() {
     let held_in_pages = standstill("the memory in use", || held() / 4096).await;
     println!("{} KiB for each client", held_in_pages * 4);
     // The allocator keeps some of what it gets back.
-    assert!(held_in_pages * 4096 < 2 * MAX_HELD.cast_unsigned(), "{held_in_pages} pages");
+    assert!(held_in_pages * 4096 < 4 * MAX_HELD.cast_unsigned(), "{held_in_pages} pages");
 }
 
 // === How long it waits ===
