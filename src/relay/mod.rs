@@ -8,7 +8,6 @@
 //! It is written as a poll function rather than an `async` block because it lives as long as the stream, ten thousand times
 //! over: its size is its fields, and a token costs no timer.
 
-mod batch;
 mod clocks;
 pub mod guard;
 pub mod raw;
@@ -32,7 +31,6 @@ use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
 use crate::upstream::{self, OpenStream, Upstream, response};
 
-use batch::Batch;
 use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
 
@@ -44,8 +42,8 @@ pin_project! {
     pub struct Relay {
         source: Source,
         guard: StreamGuard,
-        // What has come and not gone out.
-        batch: Batch,
+        // What is still to be said when the source has ended.
+        last_words: Bytes,
         #[pin]
         clocks: Clocks,
         #[pin]
@@ -95,7 +93,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::new(config, guard.started());
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, last_words: Bytes::new(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -109,7 +107,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started());
         let source = Source::Opening { provider, opening };
-        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, last_words: Bytes::new(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 }
 
@@ -119,46 +117,49 @@ impl Body for Relay {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut this = self.project();
-        let batch = this.batch;
-        while !batch.is_full() && !this.source.is_ended() {
+        while !this.source.is_ended() {
             match this.source.poll_run(cx, this.guard) {
                 Poll::Ready(Some(Ok(run))) => {
                     this.clocks.as_mut().received();
-                    batch.push(run);
+                    if !run.is_empty() {
+                        return Poll::Ready(Some(Ok(send(run, this.clocks, this.guard))));
+                    }
                 }
-                Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, batch),
-                Poll::Ready(None) => this.source.end(None, this.guard, batch),
-                // What was ready goes out in one piece, before any clock is looked at.
-                Poll::Pending if !batch.is_empty() => break,
+                Poll::Ready(Some(Err(error))) => *this.last_words = this.source.end(Some(error), this.guard),
+                Poll::Ready(None) => *this.last_words = this.source.end(None, this.guard),
                 Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {
-                    this.source.end(Some(Error::ShuttingDown), this.guard, batch);
+                    *this.last_words = this.source.end(Some(Error::ShuttingDown), this.guard);
                 }
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => {
-                        batch.push(Bytes::from_static(sse::KEEP_ALIVE));
-                        break;
+                        let comment = Bytes::from_static(sse::KEEP_ALIVE);
+                        return Poll::Ready(Some(Ok(send(comment, this.clocks, this.guard))));
                     }
                     Due::Timeout(phase, limit) => {
                         let provider = this.source.provider().to_owned();
                         let error = Error::UpstreamTimeout { provider, phase, limit };
-                        this.source.end(Some(error), this.guard, batch);
+                        *this.last_words = this.source.end(Some(error), this.guard);
                     }
-                    Due::End => this.source.end(None, this.guard, batch),
+                    Due::End => *this.last_words = this.source.end(None, this.guard),
                 },
             }
         }
-        if batch.is_empty() {
+        if this.last_words.is_empty() {
             return Poll::Ready(None);
         }
-        let data = batch.take();
-        this.clocks.as_mut().sent();
-        this.guard.sent(data.len());
-        Poll::Ready(Some(Ok(Frame::data(data))))
+        Poll::Ready(Some(Ok(send(std::mem::take(this.last_words), this.clocks, this.guard))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_ended() && self.batch.is_empty()
+        self.source.is_ended() && self.last_words.is_empty()
     }
+}
+
+/// Hands `data` to hyper, which writes all that it gets in one turn in one piece.
+fn send(data: Bytes, clocks: Pin<&mut Clocks>, guard: &mut StreamGuard) -> Frame<Bytes> {
+    clocks.sent();
+    guard.sent(data.len());
+    Frame::data(data)
 }
 
 // === impl Source ===
@@ -210,27 +211,26 @@ impl Source {
         clocks.poll(cx, stage, open.splitter.at_boundary())
     }
 
-    /// Ends the stream, orderly or for `cause`: with nothing of our own if all is well, with an error event if not. Never
-    /// with `[DONE]`.
-    fn end(&mut self, cause: Option<Error>, guard: &mut StreamGuard, batch: &mut Batch) {
-        let (verdict, told) = match self {
+    /// Ends the stream, orderly or for `cause`. Returns what is still to be said: nothing of our own if all is well, an error
+    /// event if not, and never `[DONE]`.
+    fn end(&mut self, cause: Option<Error>, guard: &mut StreamGuard) -> Bytes {
+        let (rest, verdict, told) = match self {
             Self::Open(open) => {
-                if let Some(frame) = open.observer.observe_rest(&open.splitter.take_partial()) {
-                    batch.push(frame);
-                }
-                (open.verdict(cause), open.observer.is_error_visible())
+                let rest = open.observer.observe_rest(&open.splitter.take_partial());
+                (rest.unwrap_or_default(), open.verdict(cause), open.observer.is_error_visible())
             }
-            _ => (cause.map_or(Ok(()), Err), false),
+            _ => (Bytes::new(), cause.map_or(Ok(()), Err), false),
         };
         self.report(guard);
         *self = Self::Ended;
         match verdict {
-            Ok(()) => guard.finish(Outcome::Completed),
+            Ok(()) => {
+                guard.finish(Outcome::Completed);
+                rest
+            }
             Err(error) => {
-                if !told {
-                    batch.push(error_frame(&error));
-                }
                 guard.fail(&error);
+                if told { rest } else { [rest, error_frame(&error)].concat().into() }
             }
         }
     }
