@@ -17,6 +17,7 @@ use super::socket::Socket;
 /// A server that has vanished without a word is noticed after about a minute of silence, or when it takes no more.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why there is no connection.
