@@ -170,10 +170,15 @@ impl Answer {
         mut each: impl FnMut(Token),
     ) -> io::Result<()> {
         while self.read(client, &mut each).await? {}
-        if self.tokens != script.tokens || !self.finished || !self.done {
+        self.expect_whole(script.tokens)
+    }
+
+    /// Checks what has been read to its end.
+    pub fn expect_whole(&self, tokens: u64) -> io::Result<()> {
+        if self.tokens != tokens || !self.finished || !self.done {
             return Err(bad(format!(
-                "answer cut short: {} of {} tokens, finish {}, [DONE] {}",
-                self.tokens, script.tokens, self.finished, self.done
+                "answer cut short: {} of {tokens} tokens, finish {}, [DONE] {}",
+                self.tokens, self.finished, self.done
             )));
         }
         Ok(())

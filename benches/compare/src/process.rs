@@ -60,14 +60,28 @@ impl Family {
     /// Memory held by all the processes, with the pages they share counted once.
     pub fn memory_kib(&self) -> io::Result<u64> {
         let field = if self.0.len() == 1 { "Rss:" } else { "Pss:" };
-        let mut sum = 0;
-        for pid in &self.0 {
-            let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-            let line = text.lines().find_map(|line| line.strip_prefix(field));
-            sum += line.and_then(first_number).ok_or_else(|| bad("bad smaps_rollup"))?;
-        }
-        Ok(sum)
+        self.sum(|pid| number_in(pid, "smaps_rollup", field))
     }
+
+    pub fn threads(&self) -> io::Result<u64> {
+        self.sum(|pid| number_in(pid, "status", "Threads:"))
+    }
+
+    /// Open files, sockets included.
+    pub fn files(&self) -> io::Result<u64> {
+        self.sum(|pid| Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64))
+    }
+
+    fn sum(&self, each: impl Fn(u32) -> io::Result<u64>) -> io::Result<u64> {
+        self.0.iter().map(|&pid| each(pid)).sum()
+    }
+}
+
+/// The number behind `field` in one of a process's files.
+fn number_in(pid: u32, file: &str, field: &str) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
+    line.and_then(first_number).ok_or_else(|| bad(format!("bad {file}")))
 }
 
 fn parent(pid: u32) -> Option<u32> {

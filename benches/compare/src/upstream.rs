@@ -24,6 +24,10 @@ pub struct Record {
     pub written: Cell<u64>,
     /// When the connection was seen to be closed before the answer's end.
     pub closed_at: Cell<Option<u64>>,
+    /// Tokens written.
+    pub tokens: Cell<u64>,
+    /// The load wants an answer with an interval to come to its end instead of its next token.
+    pub over: Cell<bool>,
     /// Tokens that reached the client, told by the load.
     arrived: Cell<u64>,
     arrival: Notify,
@@ -57,9 +61,14 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// The record of a request that asked for one, once it has come.
+    /// The record of a request that asked for one, once it has come. It is handed out once.
     pub async fn record(&self, id: u64) -> io::Result<Rc<Record>> {
-        wait_for("the request", || self.records.borrow().get(&id).cloned()).await
+        wait_for("the request", || self.take_record(id)).await
+    }
+
+    /// The same, if it has come.
+    pub fn take_record(&self, id: u64) -> Option<Rc<Record>> {
+        self.records.borrow_mut().remove(&id)
     }
 
     async fn accept(self, listener: TcpListener) -> io::Result<()> {
@@ -74,9 +83,10 @@ impl Upstream {
     async fn connection(self, stream: TcpStream) -> io::Result<()> {
         let mut conn = Conn::new(stream)?;
         while let Some(head) = conn.read_head().await? {
+            let is_chat = head.start_line.starts_with("POST /v1/chat/completions ");
             let framing = head.framing.unwrap_or(Framing::Length(0));
             let body = conn.read_body(framing).await?;
-            if head.start_line.starts_with("POST /v1/chat/completions ") {
+            if is_chat {
                 self.chat(&mut conn, &body).await?;
             } else {
                 conn.write(NOT_FOUND, |_| {}).await?;
@@ -128,13 +138,13 @@ async fn answer(conn: &mut Conn, script: &Script, record: &Record) -> io::Result
         conn.closed().await;
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
-    write(conn, &finish_chunk(script.tokens), record).await?;
+    write(conn, &finish_chunk(record.tokens.get()), record).await?;
     write(conn, DONE, record).await
 }
 
 /// Each token at its time.
 async fn paced(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
-    let pacer = Pacer::new(script.first_delay, script.interval)?;
+    let mut pacer = Pacer::new(script.first_delay, script.interval)?;
     let mut chunk = TokenChunk::new(script.pad);
     let mut due = while_open(conn, pacer.tick()).await??;
     write(conn, RESPONSE_HEAD, record).await?;
@@ -142,8 +152,12 @@ async fn paced(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<
         if due == 0 {
             due = while_open(conn, pacer.tick()).await??;
         }
+        if record.over.get() {
+            break;
+        }
         due -= 1;
         write(conn, chunk.token(index, now_ns()), record).await?;
+        record.tokens.set(index + 1);
     }
     Ok(())
 }
@@ -164,6 +178,7 @@ async fn flat_out(conn: &mut Conn, script: &Script, record: &Record) -> io::Resu
             tokio::task::yield_now().await;
         }
         write(conn, chunk.token(index, now_ns()), record).await?;
+        record.tokens.set(index + 1);
     }
     Ok(())
 }
