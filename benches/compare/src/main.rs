@@ -1,11 +1,12 @@
 //! The measurements of `benches/compare/run`: the comparison, and with a word before the options
-//! one that lasts: `scale`.
+//! two that last: `scale` and `soak`.
 
 mod about;
 mod args;
 mod client;
 mod clock;
 mod compare;
+mod fault;
 mod http;
 mod process;
 mod report;
@@ -14,6 +15,7 @@ mod scale;
 mod scenario;
 mod scratch;
 mod script;
+mod soak;
 mod stats;
 mod subject;
 mod table;
@@ -31,10 +33,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let mut words: VecDeque<String> = env::args().skip(1).collect();
-    let what = words.pop_front_if(|word| ["scale"].contains(&word.as_str()));
+    let what = words.pop_front_if(|word| ["scale", "soak"].contains(&word.as_str()));
     let words = Vec::from(words);
     match what.as_deref() {
         Some("scale") => start(words, scale::HELP, scale::Args::parse, scale::run),
+        Some("soak") => start(words, soak::HELP, soak::Args::parse, soak::run),
         _ => start(words, args::HELP, args::Args::parse, compare::run),
     }
 }

@@ -1,5 +1,6 @@
 //! What the kernel tells of processes: CPU time, memory, cores, limits.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::process::id;
@@ -72,6 +73,11 @@ impl Family {
         self.sum(|pid| Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64))
     }
 
+    /// Connections on which both sides may still speak.
+    pub fn established(&self) -> io::Result<u64> {
+        self.sum(established)
+    }
+
     fn sum(&self, each: impl Fn(u32) -> io::Result<u64>) -> io::Result<u64> {
         self.0.iter().map(|&pid| each(pid)).sum()
     }
@@ -82,6 +88,22 @@ fn number_in(pid: u32, file: &str, field: &str) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix(field));
     line.and_then(first_number).ok_or_else(|| bad(format!("bad {file}")))
+}
+
+fn established(pid: u32) -> io::Result<u64> {
+    let mut own = HashSet::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // A file may be closed between the listing and the look at it.
+        let Ok(target) = fs::read_link(entry?.path()) else { continue };
+        let inode = target.to_str().and_then(|name| name.strip_prefix("socket:[")?.strip_suffix(']'));
+        own.extend(inode.map(str::to_owned));
+    }
+    // The fourth field is the state, the tenth the inode.
+    let text = fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
+    let lines = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let mine =
+        lines.filter(|fields| fields.get(3) == Some(&"01") && fields.get(9).is_some_and(|&inode| own.contains(inode)));
+    Ok(mine.count() as u64)
 }
 
 fn parent(pid: u32) -> Option<u32> {

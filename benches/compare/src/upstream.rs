@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::{Pacer, now_ns};
+use crate::fault::When;
 use crate::http::{Conn, Framing, bad};
 use crate::script::{DONE, RESPONSE_HEAD, Script, TokenChunk, finish_chunk};
 
@@ -51,14 +52,36 @@ impl Record {
 pub struct Upstream {
     pub address: SocketAddr,
     records: Rc<RefCell<HashMap<u64, Rc<Record>>>>,
+    connections: Rc<Cell<usize>>,
+}
+
+/// Counts a connection for as long as it is open.
+struct Open(Rc<Cell<usize>>);
+
+impl Open {
+    fn count(connections: &Rc<Cell<usize>>) -> Self {
+        connections.set(connections.get() + 1);
+        Self(Rc::clone(connections))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Upstream {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let upstream = Self { address: listener.local_addr()?, records: Rc::default() };
+        let upstream = Self { address: listener.local_addr()?, records: Rc::default(), connections: Rc::default() };
         tokio::task::spawn_local(upstream.clone().accept(listener));
         Ok(upstream)
+    }
+
+    /// How many connections are open, busy or not.
+    pub fn connections(&self) -> usize {
+        self.connections.get()
     }
 
     /// The record of a request that asked for one, once it has come. It is handed out once.
@@ -81,9 +104,10 @@ impl Upstream {
     }
 
     async fn connection(self, stream: TcpStream) -> io::Result<()> {
+        let _open = Open::count(&self.connections);
         let mut conn = Conn::new(stream)?;
         while let Some(head) = conn.read_head().await? {
-            let is_chat = head.start_line.starts_with("POST /v1/chat/completions ");
+            let is_chat = head.start_line().starts_with("POST /v1/chat/completions ");
             let framing = head.framing.unwrap_or(Framing::Length(0));
             let body = conn.read_body(framing).await?;
             if is_chat {
@@ -128,11 +152,17 @@ pub async fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> io::Result
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 async fn answer(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
+    if let Some(fault) = script.fault.filter(|fault| fault.when == When::InsteadOfHead) {
+        return fault.happen(conn).await;
+    }
     if script.interval.is_zero() {
         write(conn, RESPONSE_HEAD, record).await?;
         flat_out(conn, script, record).await?;
     } else {
         paced(conn, script, record).await?;
+    }
+    if let Some(fault) = script.fault {
+        return fault.happen(conn).await;
     }
     if script.hold {
         conn.closed().await;

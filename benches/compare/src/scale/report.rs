@@ -66,8 +66,8 @@ impl Held {
             }),
             ("CPU µs per token", format!("{:.1}", (last.cpu_ms - first.cpu_ms) * 1e3 / tokens)),
             ("open files / threads", format!("{} / {}", last.files, last.threads)),
-            ("kernel objects per stream, for all four sockets, KiB", kernel(unloaded.slab, loaded.slab)),
-            ("kernel socket buffers per stream, for all four sockets, KiB", kernel(unloaded.queued, loaded.queued)),
+            ("kernel objects (Slab) per stream, all four sockets, KiB", kernel(unloaded.slab, loaded.slab)),
+            ("kernel socket buffers per stream, all four sockets, KiB", kernel(unloaded.queued, loaded.queued)),
         ]
     }
 }
