@@ -32,7 +32,7 @@ pub struct Args {
 impl Args {
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut quick, mut rounds, mut held, mut json) = (false, None, 1000, None);
-        let (mut builds, nginx) = (Vec::new(), env::var_os("NGINX").unwrap_or("/usr/sbin/nginx".into()));
+        let mut builds = Vec::new();
         let mut scenarios = ALL.to_vec();
         let mut words = words;
         while let Some(word) = words.next() {
@@ -49,8 +49,7 @@ impl Args {
                 _ => return Err(format!("unknown option {word}")),
             }
         }
-        let mut subjects =
-            vec![subject("direct", Kind::Direct, PathBuf::new()), subject("nginx", Kind::Nginx, nginx.into())];
+        let mut subjects = vec![subject("direct", Kind::Direct, PathBuf::new()), nginx()];
         subjects.extend(builds);
         check(&subjects)?;
         Ok(Self {
@@ -77,11 +76,16 @@ fn size(quick: bool, held: usize) -> Size {
     }
 }
 
-fn subject(name: &str, kind: Kind, binary: PathBuf) -> Subject {
-    Subject { name: name.to_owned(), kind, binary }
+pub fn nginx() -> Subject {
+    let binary = env::var_os("NGINX").unwrap_or_else(|| "/usr/sbin/nginx".into());
+    subject("nginx", Kind::Nginx, binary.into())
 }
 
-fn build(text: &str) -> Subject {
+pub fn subject(name: &str, kind: Kind, binary: PathBuf) -> Subject {
+    Subject { name: name.to_owned(), kind, binary, settings: Vec::new() }
+}
+
+pub fn build(text: &str) -> Subject {
     let (name, path) = text.split_once('=').unwrap_or(("sluicegate", text));
     // Subjects run in a directory of their own.
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
@@ -93,7 +97,7 @@ fn only(names: &str) -> Result<Vec<(&'static str, Scenario)>, String> {
     names.split(',').map(|name| find(name).ok_or(format!("unknown scenario {name}"))).collect()
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+pub fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err(format!("{text} is not a positive number")),
@@ -101,7 +105,7 @@ fn positive(text: &str) -> Result<usize, String> {
 }
 
 /// Names appear in paths and columns, and tell the subjects apart.
-fn check(subjects: &[Subject]) -> Result<(), String> {
+pub fn check(subjects: &[Subject]) -> Result<(), String> {
     for (at, subject) in subjects.iter().enumerate() {
         let name = &subject.name;
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::clock::now_ns;
-use crate::http::{Conn, Framing, bad};
+use crate::http::{Conn, Framing, Head, bad};
 use crate::script::{Line, LineParser, Script};
 
 /// A token as it arrived; times in nanoseconds of the common clock.
@@ -41,6 +41,13 @@ impl Client {
         Self::from_stream(target, socket.connect(target).await?)
     }
 
+    /// Connects with a receive buffer of so many bytes: the kernel reads no more ahead of a slow reader.
+    pub async fn connect_small(target: SocketAddr, buffer: u32) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(buffer)?;
+        Self::from_stream(target, socket.connect(target).await?)
+    }
+
     fn from_stream(target: SocketAddr, stream: TcpStream) -> io::Result<Self> {
         Ok(Self { target, conn: Conn::new(stream)?, reconnect: false })
     }
@@ -50,35 +57,57 @@ impl Client {
         if self.reconnect {
             *self = Self::connect(self.target).await?;
         }
-        let body = script.to_body();
-        let request = format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer sk-bench\r\n\
-             user-agent: compare/0.1\r\naccept: text/event-stream\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.target,
-            body.len()
-        );
+        let request = self.request(script);
         let sent_at = now_ns();
         self.conn.write(request.as_bytes(), |_| {}).await?;
         Ok(sent_at)
     }
 
-    /// Reads the head of the answer.
+    /// Sends only a part of a request, from its beginning: so many thousandths of it.
+    pub async fn send_part(&mut self, script: &Script, thousandths: usize) -> io::Result<()> {
+        let request = self.request(script);
+        let part = &request.as_bytes()[..request.len() * thousandths.min(1000) / 1000];
+        self.conn.write(part, |_| {}).await
+    }
+
+    fn request(&self, script: &Script) -> String {
+        let body = script.to_body();
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer sk-bench\r\n\
+             user-agent: compare/0.1\r\naccept: text/event-stream\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.target,
+            body.len()
+        )
+    }
+
+    /// Reads the head of an answer that is to be a stream.
     pub async fn answer(&mut self) -> io::Result<Answer> {
+        match self.reply().await? {
+            Reply::Stream(answer) => Ok(answer),
+            Reply::Error(error) => Err(bad(format!("answered {error:?}"))),
+        }
+    }
+
+    /// Reads the head of an answer, and all of it if it is not a stream.
+    pub async fn reply(&mut self) -> io::Result<Reply> {
         let head = self.conn.read_head().await?;
         let head = head.ok_or_else(|| bad("connection closed before the answer"))?;
-        if head.start_line.split(' ').nth(1) != Some("200") {
-            return Err(bad(format!("answered {:?}", head.start_line)));
-        }
         self.reconnect = head.close;
-        Ok(Answer {
-            framing: head.framing.unwrap_or(Framing::UntilClose),
-            parser: LineParser::default(),
-            partial: Vec::new(),
-            tokens: 0,
-            finished: false,
-            done: false,
-        })
+        let status = head.start_line().split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| bad(format!("answered {:?}", head.start_line())))?;
+        let error = ErrorReply::new(status, &head);
+        let framing = head.framing.unwrap_or(Framing::UntilClose);
+        if status == 200 {
+            return Ok(Reply::Stream(Answer::new(framing)));
+        }
+        self.conn.read_body(framing).await?;
+        Ok(Reply::Error(error))
+    }
+
+    /// Leaves without a word of farewell: the other side sees a reset instead of an end.
+    pub fn reset(self) -> io::Result<()> {
+        self.conn.stream().set_zero_linger()
     }
 
     /// Sends a request and reads the whole answer; returns when the request was sent.
@@ -98,6 +127,28 @@ impl Client {
     }
 }
 
+/// How an answer begins.
+pub enum Reply {
+    Stream(Answer),
+    Error(ErrorReply),
+}
+
+/// An answer with an error status.
+#[derive(Debug)]
+pub struct ErrorReply {
+    pub status: u16,
+    /// The word for what happened, as sluicegate tells it.
+    pub kind: String,
+    pub retry_after: Option<String>,
+}
+
+impl ErrorReply {
+    fn new(status: u16, head: &Head) -> Self {
+        let field = |name| head.field(name).map(str::to_owned);
+        Self { status, kind: field("x-sluicegate-error").unwrap_or_default(), retry_after: field("retry-after") }
+    }
+}
+
 /// One answer while it is being read.
 pub struct Answer {
     framing: Framing,
@@ -107,9 +158,32 @@ pub struct Answer {
     tokens: u64,
     finished: bool,
     done: bool,
+    /// The code of an error told in the stream.
+    error: Option<String>,
 }
 
 impl Answer {
+    fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            parser: LineParser::default(),
+            partial: Vec::new(),
+            tokens: 0,
+            finished: false,
+            done: false,
+            error: None,
+        }
+    }
+
+    /// The code of the error that the stream told.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
@@ -145,6 +219,8 @@ impl Answer {
         match line {
             Line::Other => {}
             _ if self.done => return Err(bad("an event after [DONE]")),
+            _ if self.error.is_some() => return Err(bad("an event after an error")),
+            Line::Error { code } => self.error = Some(code),
             Line::Done => self.done = true,
             Line::Finish => self.finished = true,
             Line::Token { .. } if self.finished => return Err(bad("a token after the last")),
@@ -170,10 +246,15 @@ impl Answer {
         mut each: impl FnMut(Token),
     ) -> io::Result<()> {
         while self.read(client, &mut each).await? {}
-        if self.tokens != script.tokens || !self.finished || !self.done {
+        self.expect_whole(script.tokens)
+    }
+
+    /// Checks what has been read to its end.
+    pub fn expect_whole(&self, tokens: u64) -> io::Result<()> {
+        if self.tokens != tokens || !self.finished || !self.done {
             return Err(bad(format!(
-                "answer cut short: {} of {} tokens, finish {}, [DONE] {}",
-                self.tokens, script.tokens, self.finished, self.done
+                "answer cut short: {} of {tokens} tokens, finish {}, [DONE] {}, error {:?}",
+                self.tokens, self.finished, self.done, self.error
             )));
         }
         Ok(())

@@ -9,6 +9,7 @@ use rustix::time::{
     timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, Interval, interval_at};
 
 /// `CLOCK_MONOTONIC` in nanoseconds: the same clock in every process of a machine,
 /// so that a time written by the upstream can be compared with one read by the load.
@@ -20,11 +21,21 @@ pub fn now_ns() -> u64 {
 /// A periodic timer.
 ///
 /// The runtime's own timers are rounded to whole milliseconds: fifty streams would then
-/// speak in chorus, and a proxy could take several tokens per wake-up.
-pub struct Pacer(AsyncFd<OwnedFd>);
+/// speak in chorus, and a proxy could take several tokens per wake-up. So the kernel's are used,
+/// but for long intervals: beside a second a millisecond is nothing, and thousands of streams
+/// cannot afford another file each.
+pub enum Pacer {
+    Fine(AsyncFd<OwnedFd>),
+    Coarse(Interval),
+}
+
+const LONG: Duration = Duration::from_secs(1);
 
 impl Pacer {
     pub fn new(first: Duration, every: Duration) -> io::Result<Self> {
+        if every >= LONG {
+            return Ok(Self::Coarse(interval_at(Instant::now() + first, every)));
+        }
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         let times = Itimerspec {
             // A first expiry of zero would disarm the timer.
@@ -33,18 +44,28 @@ impl Pacer {
         };
         timerfd_settime(&fd, TimerfdTimerFlags::empty(), &times)?;
         #[expect(deprecated, reason = "an OwnedFd stays what it is; `register` would be unsafe")]
-        Ok(Self(AsyncFd::new(fd)?))
+        Ok(Self::Fine(AsyncFd::new(fd)?))
     }
 
     /// Waits for the timer; returns how often it has expired since the last call.
-    pub async fn tick(&self) -> io::Result<u64> {
-        loop {
-            let mut guard = self.0.readable().await?;
-            let mut count = [0; 8];
-            match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut count)?)) {
-                Ok(read) => return read.map(|_| u64::from_ne_bytes(count)),
-                Err(_would_block) => continue,
+    pub async fn tick(&mut self) -> io::Result<u64> {
+        match self {
+            Self::Fine(fd) => expiries(fd).await,
+            Self::Coarse(interval) => {
+                interval.tick().await;
+                Ok(1)
             }
+        }
+    }
+}
+
+async fn expiries(timer: &AsyncFd<OwnedFd>) -> io::Result<u64> {
+    loop {
+        let mut guard = timer.readable().await?;
+        let mut count = [0; 8];
+        match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut count)?)) {
+            Ok(read) => return read.map(|_| u64::from_ne_bytes(count)),
+            Err(_would_block) => continue,
         }
     }
 }

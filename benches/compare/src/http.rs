@@ -19,7 +19,7 @@ pub fn bad(what: impl Into<String>) -> io::Error {
 
 /// The part of a request's or response's head that matters here.
 pub struct Head {
-    pub start_line: String,
+    text: String,
     pub framing: Option<Framing>,
     pub close: bool,
 }
@@ -27,16 +27,22 @@ pub struct Head {
 impl Head {
     fn parse(bytes: &[u8]) -> io::Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|_| bad("head is not UTF-8"))?;
-        let mut lines = text.split("\r\n");
-        let start_line = lines.next().unwrap_or_default().to_owned();
-        let mut head = Self { start_line, framing: None, close: false };
-        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-            head.field(name, value.trim())?;
+        let mut head = Self { text: text.to_owned(), framing: None, close: false };
+        for (name, value) in fields(text) {
+            head.take(name, value)?;
         }
         Ok(head)
     }
 
-    fn field(&mut self, name: &str, value: &str) -> io::Result<()> {
+    pub fn start_line(&self) -> &str {
+        self.text.split("\r\n").next().unwrap_or_default()
+    }
+
+    pub fn field(&self, name: &str) -> Option<&str> {
+        fields(&self.text).find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> io::Result<()> {
         if name.eq_ignore_ascii_case("content-length") {
             let length = value.parse().map_err(|_| bad("bad content-length"))?;
             self.framing = Some(Framing::Length(length));
@@ -50,6 +56,11 @@ impl Head {
         }
         Ok(())
     }
+}
+
+fn fields(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.split("\r\n").skip(1);
+    lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()))
 }
 
 /// Where a body ends; keeps its place between reads.

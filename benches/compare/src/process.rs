@@ -1,5 +1,6 @@
 //! What the kernel tells of processes: CPU time, memory, cores, limits.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::process::id;
@@ -60,14 +61,49 @@ impl Family {
     /// Memory held by all the processes, with the pages they share counted once.
     pub fn memory_kib(&self) -> io::Result<u64> {
         let field = if self.0.len() == 1 { "Rss:" } else { "Pss:" };
-        let mut sum = 0;
-        for pid in &self.0 {
-            let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-            let line = text.lines().find_map(|line| line.strip_prefix(field));
-            sum += line.and_then(first_number).ok_or_else(|| bad("bad smaps_rollup"))?;
-        }
-        Ok(sum)
+        self.sum(|pid| number_in(pid, "smaps_rollup", field))
     }
+
+    pub fn threads(&self) -> io::Result<u64> {
+        self.sum(|pid| number_in(pid, "status", "Threads:"))
+    }
+
+    /// Open files, sockets included.
+    pub fn files(&self) -> io::Result<u64> {
+        self.sum(|pid| Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64))
+    }
+
+    /// Connections on which both sides may still speak.
+    pub fn established(&self) -> io::Result<u64> {
+        self.sum(established)
+    }
+
+    fn sum(&self, each: impl Fn(u32) -> io::Result<u64>) -> io::Result<u64> {
+        self.0.iter().map(|&pid| each(pid)).sum()
+    }
+}
+
+/// The number behind `field` in one of a process's files.
+fn number_in(pid: u32, file: &str, field: &str) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
+    line.and_then(first_number).ok_or_else(|| bad(format!("bad {file}")))
+}
+
+fn established(pid: u32) -> io::Result<u64> {
+    let mut own = HashSet::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // A file may be closed between the listing and the look at it.
+        let Ok(target) = fs::read_link(entry?.path()) else { continue };
+        let inode = target.to_str().and_then(|name| name.strip_prefix("socket:[")?.strip_suffix(']'));
+        own.extend(inode.map(str::to_owned));
+    }
+    // The fourth field is the state, the tenth the inode.
+    let text = fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
+    let lines = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let mine =
+        lines.filter(|fields| fields.get(3) == Some(&"01") && fields.get(9).is_some_and(|&inode| own.contains(inode)));
+    Ok(mine.count() as u64)
 }
 
 fn parent(pid: u32) -> Option<u32> {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::about::About;
 use crate::stats::{FIGURES, Figure, Sample, median};
 
 /// A sample with where it came from.
@@ -153,7 +154,7 @@ impl Report {
     }
 
     /// One line of JSON for the run, then one for each sample.
-    pub fn write_json(&self, path: &Path, about: &[(&str, String)]) -> io::Result<()> {
+    pub fn write_json(&self, path: &Path, about: &About) -> io::Result<()> {
         let mut file = io::BufWriter::new(File::create(path)?);
         let about: Vec<String> =
             about.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();

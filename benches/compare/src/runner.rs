@@ -1,24 +1,21 @@
 //! The rounds: every scenario on every subject in turn, so that what disturbs the machine
 //! for a while disturbs all of them.
 
-use std::env;
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::id;
 
+use crate::about::About;
 use crate::args::Args;
 use crate::clock::now_ns;
 use crate::http::bad;
 use crate::process::{Cores, Family, pin, raise_file_limit};
 use crate::report::{Measured, Report};
 use crate::scenario::{Bench, Scenario};
+use crate::scratch::Scratch;
 use crate::stats::Sample;
 use crate::subject::{Place, Running, Subject};
 use crate::upstream::Upstream;
 
-pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
+pub async fn run(args: &Args, about: &About) -> io::Result<Report> {
     let cores = Cores::choose()?;
     let file_limit = raise_file_limit()?;
     check_held(args, file_limit)?;
@@ -27,7 +24,8 @@ pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
     let upstream = Upstream::start().await?;
     let runner = Runner {
         args,
-        place: Place { directory: &directory.0, upstream: upstream.address, cores, file_limit },
+        cores,
+        place: Place { directory: directory.path(), upstream: upstream.address, cores: Some(cores), file_limit },
         upstream,
     };
     let mut report =
@@ -43,6 +41,7 @@ pub async fn run(args: &Args, about: &[(&str, String)]) -> io::Result<Report> {
 
 struct Runner<'a> {
     args: &'a Args,
+    cores: Cores,
     upstream: Upstream,
     place: Place<'a>,
 }
@@ -82,9 +81,9 @@ impl Runner<'_> {
         }
         let bench =
             Bench { target: started.target, upstream: self.upstream.clone(), proxy, size: self.args.size.clone() };
-        let quiet = Noise::listen(self.place.cores, &bench)?;
+        let quiet = Noise::listen(self.cores, &bench)?;
         samples.extend(scenario.run(&bench).await?);
-        samples.push(quiet.share(self.place.cores, &bench)?);
+        samples.push(quiet.share(self.cores, &bench)?);
         if let Some(running) = &mut started.running
             && let Some(status) = running.child().try_wait()?
         {
@@ -123,30 +122,4 @@ fn check_held(args: &Args, file_limit: u64) -> io::Result<()> {
         return Err(bad(format!("at most {most} streams can be held with {file_limit} open files (see ulimit -n)")));
     }
     Ok(())
-}
-
-/// A directory for configurations and logs, removed in the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("sluicegate-compare-{}", id()));
-        fs::create_dir(&path)?;
-        let scratch = Self(path);
-        // nginx's worker has another user than its master.
-        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
-        Ok(scratch)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("cannot remove {}: {error}", self.0.display());
-        }
-    }
 }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::fault::Fault;
+
 /// Numbers in a token's text have as many digits as the largest: so they change in place.
 const DIGITS_INDEX: usize = 8;
 const DIGITS_TIME: usize = 20;
@@ -25,6 +27,10 @@ pub struct Script {
     pub pad: usize,
     /// Fall silent after the last token instead of ending the answer.
     pub hold: bool,
+    /// What goes wrong: in place of the head, or behind the last token.
+    pub fault: Option<&'static Fault>,
+    /// Put before the model's name, to choose among the proxy's providers; not for the upstream.
+    pub provider: &'static str,
 }
 
 impl Script {
@@ -32,13 +38,14 @@ impl Script {
     pub fn to_body(&self) -> String {
         format!(
             concat!(
-                r#"{{"model":"bench-model","stream":true,"max_tokens":4096,"temperature":0.7,"#,
+                r#"{{"model":"{}bench-model","stream":true,"max_tokens":4096,"temperature":0.7,"#,
                 r#""messages":[{{"role":"system","content":"You are a helpful assistant. Answer "#,
                 r#"briefly and name your sources."}},{{"role":"user","content":"How does a "#,
                 r#"sluice gate regulate the flow of water in an open channel?"}}],"#,
                 r#""bench":{{"id":{},"tokens":{},"interval_us":{},"window":{},"first_delay_us":{},"#,
-                r#""pad":{},"hold":{}}}}}"#
+                r#""pad":{},"hold":{},"fault":{}}}}}"#
             ),
+            self.provider,
             self.id,
             self.tokens,
             self.interval.as_micros(),
@@ -46,6 +53,7 @@ impl Script {
             self.first_delay.as_micros(),
             self.pad,
             u8::from(self.hold),
+            self.fault.map_or(0, Fault::number),
         )
     }
 
@@ -66,6 +74,8 @@ impl Script {
             first_delay: micros("first_delay_us"),
             pad: number("pad").unwrap_or(0) as usize,
             hold: number("hold").unwrap_or(0) != 0,
+            fault: Fault::numbered(number("fault").unwrap_or(0)),
+            provider: "",
         }
     }
 }
@@ -132,7 +142,7 @@ fn event(choice: &str) -> String {
     )
 }
 
-fn chunk(text: &str) -> Vec<u8> {
+pub fn chunk(text: &str) -> Vec<u8> {
     format!("{:x}\r\n{text}\r\n", text.len()).into_bytes()
 }
 
@@ -148,6 +158,9 @@ pub enum Line {
     },
     Finish,
     Done,
+    Error {
+        code: String,
+    },
     /// Blank, a comment, or another field.
     Other,
 }
@@ -168,6 +181,9 @@ impl LineParser {
         if data.trim_ascii() == b"[DONE]" {
             return Line::Done;
         }
+        if data.trim_ascii().starts_with(br#"{"error""#) {
+            return Line::Error { code: code(data) };
+        }
         if let Some(token) = self.content(data).and_then(token) {
             return token;
         }
@@ -186,6 +202,12 @@ impl LineParser {
         self.content_at = find(data, marker)?;
         data[self.content_at..].strip_prefix(marker)
     }
+}
+
+fn code(data: &[u8]) -> String {
+    let marker = br#""code":""#;
+    let text = find(data, marker).map_or(&[][..], |at| &data[at + marker.len()..]);
+    String::from_utf8_lossy(text.split(|&byte| byte == b'"').next().unwrap_or_default()).into_owned()
 }
 
 fn token(text: &[u8]) -> Option<Line> {
@@ -226,6 +248,8 @@ mod tests {
             first_delay: Duration::from_micros(400),
             pad: 12,
             hold: true,
+            fault: Fault::numbered(2),
+            provider: "",
         };
         assert_eq!(Script::from_body(&script.to_body()), script);
         assert_eq!(Script::from_body("{}"), Script::default());
@@ -243,6 +267,8 @@ mod tests {
         assert_eq!(parser.parse(data_line(&finish_chunk(3))), Line::Finish);
         assert_eq!(parser.parse(data_line(DONE)), Line::Done);
         assert_eq!(parser.parse(b": keep-alive"), Line::Other);
+        let error = parser.parse(br#"data: {"error":{"message":"m","type":"t","param":null,"code":"c"}}"#);
+        assert_eq!(error, Line::Error { code: "c".to_owned() });
     }
 
     #[test]

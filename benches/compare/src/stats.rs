@@ -83,6 +83,14 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
+/// How much the second of each pair grows with the first, by least squares.
+pub fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let mean = |values: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(values).sum::<f64>() / points.len() as f64;
+    let (middle, level) = (mean(&|point| point.0), mean(&|point| point.1));
+    let spread = mean(&|point| (point.0 - middle).powi(2));
+    (spread > 0.0).then(|| mean(&|point| (point.0 - middle) * (point.1 - level)) / spread)
+}
+
 /// The p50 and p99 of delays in nanoseconds, as samples in microseconds.
 pub fn percentiles(mut delays: Vec<u64>, p50: &str, p99: &str) -> Vec<Sample> {
     delays.sort_unstable();
@@ -105,6 +113,8 @@ mod tests {
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(slope(&[(1.0, 7.0)]), None);
+        assert_eq!(slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]), Some(2.0));
         let samples = percentiles((1..=1000).map(|ms| ms * 1000).collect(), "ttft_p50", "ttft_p99");
         let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
         assert_eq!(values, [500.0, 990.0]);

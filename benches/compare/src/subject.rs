@@ -30,6 +30,8 @@ pub struct Subject {
     pub name: String,
     pub kind: Kind,
     pub binary: PathBuf,
+    /// What differs from its defaults, as environment variables.
+    pub settings: Vec<(String, String)>,
 }
 
 /// A process that does not outlive its handle.
@@ -38,11 +40,11 @@ pub struct Running {
 }
 
 impl Running {
-    fn spawn(command: &mut Command, cores: Cores) -> io::Result<Self> {
+    fn spawn(command: &mut Command, cores: Option<Cores>) -> io::Result<Self> {
         // A process starts out on the cores of the one that starts it.
-        pin(cores.proxy)?;
+        cores.map_or(Ok(()), |cores| pin(cores.proxy))?;
         let child = command.spawn();
-        pin(cores.generator)?;
+        cores.map_or(Ok(()), |cores| pin(cores.generator))?;
         let name = command.get_program().display();
         child.map(|child| Self { child }).map_err(|error| bad(format!("cannot start {name}: {error}")))
     }
@@ -95,7 +97,8 @@ fn signal(pid: u32, signal: Signal) {
 pub struct Place<'a> {
     pub directory: &'a Path,
     pub upstream: SocketAddr,
-    pub cores: Cores,
+    /// Where a proxy runs apart from the rest; anywhere without.
+    pub cores: Option<Cores>,
     pub file_limit: u64,
 }
 
@@ -130,6 +133,7 @@ impl Subject {
 
     fn command(&self, place: &Place<'_>, target: SocketAddr) -> io::Result<Option<Command>> {
         let mut command = Command::new(&self.binary);
+        command.envs(self.settings.iter().cloned());
         match self.kind {
             Kind::Direct => return Ok(None),
             Kind::Nginx => {

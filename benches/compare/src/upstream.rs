@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::{Pacer, now_ns};
+use crate::fault::When;
 use crate::http::{Conn, Framing, bad};
 use crate::script::{DONE, RESPONSE_HEAD, Script, TokenChunk, finish_chunk};
 
@@ -24,6 +25,10 @@ pub struct Record {
     pub written: Cell<u64>,
     /// When the connection was seen to be closed before the answer's end.
     pub closed_at: Cell<Option<u64>>,
+    /// Tokens written.
+    pub tokens: Cell<u64>,
+    /// The load wants an answer with an interval to come to its end instead of its next token.
+    pub over: Cell<bool>,
     /// Tokens that reached the client, told by the load.
     arrived: Cell<u64>,
     arrival: Notify,
@@ -47,19 +52,46 @@ impl Record {
 pub struct Upstream {
     pub address: SocketAddr,
     records: Rc<RefCell<HashMap<u64, Rc<Record>>>>,
+    connections: Rc<Cell<usize>>,
+}
+
+/// Counts a connection for as long as it is open.
+struct Open(Rc<Cell<usize>>);
+
+impl Open {
+    fn count(connections: &Rc<Cell<usize>>) -> Self {
+        connections.set(connections.get() + 1);
+        Self(Rc::clone(connections))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Upstream {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let upstream = Self { address: listener.local_addr()?, records: Rc::default() };
+        let upstream = Self { address: listener.local_addr()?, records: Rc::default(), connections: Rc::default() };
         tokio::task::spawn_local(upstream.clone().accept(listener));
         Ok(upstream)
     }
 
-    /// The record of a request that asked for one, once it has come.
+    /// How many connections are open, busy or not.
+    pub fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    /// The record of a request that asked for one, once it has come. It is handed out once.
     pub async fn record(&self, id: u64) -> io::Result<Rc<Record>> {
-        wait_for("the request", || self.records.borrow().get(&id).cloned()).await
+        wait_for("the request", || self.take_record(id)).await
+    }
+
+    /// The same, if it has come.
+    pub fn take_record(&self, id: u64) -> Option<Rc<Record>> {
+        self.records.borrow_mut().remove(&id)
     }
 
     async fn accept(self, listener: TcpListener) -> io::Result<()> {
@@ -72,11 +104,13 @@ impl Upstream {
     }
 
     async fn connection(self, stream: TcpStream) -> io::Result<()> {
+        let _open = Open::count(&self.connections);
         let mut conn = Conn::new(stream)?;
         while let Some(head) = conn.read_head().await? {
+            let is_chat = head.start_line().starts_with("POST /v1/chat/completions ");
             let framing = head.framing.unwrap_or(Framing::Length(0));
             let body = conn.read_body(framing).await?;
-            if head.start_line.starts_with("POST /v1/chat/completions ") {
+            if is_chat {
                 self.chat(&mut conn, &body).await?;
             } else {
                 conn.write(NOT_FOUND, |_| {}).await?;
@@ -118,23 +152,29 @@ pub async fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> io::Result
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 async fn answer(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
+    if let Some(fault) = script.fault.filter(|fault| fault.when == When::InsteadOfHead) {
+        return fault.happen(conn).await;
+    }
     if script.interval.is_zero() {
         write(conn, RESPONSE_HEAD, record).await?;
         flat_out(conn, script, record).await?;
     } else {
         paced(conn, script, record).await?;
     }
+    if let Some(fault) = script.fault {
+        return fault.happen(conn).await;
+    }
     if script.hold {
         conn.closed().await;
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
-    write(conn, &finish_chunk(script.tokens), record).await?;
+    write(conn, &finish_chunk(record.tokens.get()), record).await?;
     write(conn, DONE, record).await
 }
 
 /// Each token at its time.
 async fn paced(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<()> {
-    let pacer = Pacer::new(script.first_delay, script.interval)?;
+    let mut pacer = Pacer::new(script.first_delay, script.interval)?;
     let mut chunk = TokenChunk::new(script.pad);
     let mut due = while_open(conn, pacer.tick()).await??;
     write(conn, RESPONSE_HEAD, record).await?;
@@ -142,8 +182,12 @@ async fn paced(conn: &mut Conn, script: &Script, record: &Record) -> io::Result<
         if due == 0 {
             due = while_open(conn, pacer.tick()).await??;
         }
+        if record.over.get() {
+            break;
+        }
         due -= 1;
         write(conn, chunk.token(index, now_ns()), record).await?;
+        record.tokens.set(index + 1);
     }
     Ok(())
 }
@@ -164,6 +208,7 @@ async fn flat_out(conn: &mut Conn, script: &Script, record: &Record) -> io::Resu
             tokio::task::yield_now().await;
         }
         write(conn, chunk.token(index, now_ns()), record).await?;
+        record.tokens.set(index + 1);
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ impl Scenario {
 }
 
 /// Numbers for requests that the upstream is to record.
-fn next_id() -> u64 {
+pub fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Relaxed)
 }
