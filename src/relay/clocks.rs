@@ -3,13 +3,17 @@
 //! A token must not cost a timer operation. So a token only notes the time, and the one timer, set to the earliest moment at
 //! which anything could be due, looks at the notes when it fires and usually finds that nothing is. Only a new [`Stage`],
 //! which has deadlines of its own, looks at once.
+//!
+//! hyper asks a body that has nothing twice for every token. What has promised to wake the task is not asked again each time,
+//! only looked at.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::config::stream::Stream as StreamConfig;
 use crate::error::Phase;
@@ -28,6 +32,8 @@ pub(super) enum Due {
     Timeout(Phase, Duration),
     /// The stream is done, and its upstream does not end it.
     End,
+    /// The process ends.
+    Shutdown,
 }
 
 /// How far a stream has come.
@@ -47,6 +53,11 @@ pin_project! {
     pub(super) struct Clocks {
         #[pin]
         timer: Sleep,
+        shutdown: CancellationToken,
+        #[pin]
+        shut_down: WaitForCancellationFutureOwned,
+        // Whom both of them have promised to wake.
+        promised: Option<Waker>,
         started: Instant,
         last_received: Instant,
         last_sent: Instant,
@@ -60,10 +71,13 @@ pin_project! {
 
 impl Clocks {
     /// Clocks of a stream that the client asked for at `started`.
-    pub(super) fn new(config: &StreamConfig, started: Instant) -> Self {
+    pub(super) fn new(config: &StreamConfig, started: Instant, shutdown: CancellationToken) -> Self {
         let now = Instant::now();
         Self {
             timer: tokio::time::sleep(NEVER),
+            shut_down: shutdown.clone().cancelled_owned(),
+            shutdown,
+            promised: None,
             started,
             last_received: now,
             last_sent: now,
@@ -76,8 +90,8 @@ impl Clocks {
     }
 
     /// Clocks of a stream that waits for its first frame. A keep-alive is due at once.
-    pub(super) fn waiting(config: &StreamConfig, started: Instant) -> Self {
-        let mut clocks = Self::new(config, started);
+    pub(super) fn waiting(config: &StreamConfig, started: Instant, shutdown: CancellationToken) -> Self {
+        let mut clocks = Self::new(config, started, shutdown);
         if let Some(keep_alive) = config.keep_alive {
             clocks.last_sent = clocks.last_sent.checked_sub(keep_alive).unwrap_or(clocks.last_sent);
         }
@@ -89,7 +103,14 @@ impl Clocks {
         *self.project().last_received = Instant::now();
     }
 
-    /// The client has been given something.
+    /// What the upstream has sent goes to the client.
+    pub(super) fn passed(self: Pin<&mut Self>) {
+        let this = self.project();
+        let now = Instant::now();
+        (*this.last_received, *this.last_sent) = (now, now);
+    }
+
+    /// The client is given something of ours.
     pub(super) fn sent(self: Pin<&mut Self>) {
         *self.project().last_sent = Instant::now();
     }
@@ -97,9 +118,17 @@ impl Clocks {
     /// Waits until something is due. `at_boundary` says whether something of our own may be written now.
     pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, stage: Stage, at_boundary: bool) -> Poll<Due> {
         let mut look = self.as_mut().project().stage.replace(stage) != Some(stage);
+        if !look && self.will_wake(cx) {
+            return Poll::Pending;
+        }
+        *self.as_mut().project().promised = None;
+        if self.as_mut().project().shut_down.poll(cx).is_ready() {
+            return Poll::Ready(Due::Shutdown);
+        }
         loop {
-            if !std::mem::take(&mut look) {
-                ready!(self.as_mut().project().timer.poll(cx));
+            if !std::mem::take(&mut look) && self.as_mut().project().timer.poll(cx).is_pending() {
+                *self.project().promised = Some(cx.waker().clone());
+                return Poll::Pending;
             }
             let now = Instant::now();
             let (at, due) = self.next(now, stage, at_boundary);
@@ -108,6 +137,12 @@ impl Clocks {
                 return Poll::Ready(due);
             }
         }
+    }
+
+    /// Whether this task is promised to be woken, and nothing has happened since.
+    fn will_wake(&self, cx: &Context<'_>) -> bool {
+        let is_promised = self.promised.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        is_promised && !self.timer.is_elapsed() && !self.shutdown.is_cancelled()
     }
 
     /// What is due next, and when.

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::openai_chat::error::error_frame;
@@ -46,8 +46,6 @@ pin_project! {
         last_words: Bytes,
         #[pin]
         clocks: Clocks,
-        #[pin]
-        shutdown: WaitForCancellationFutureOwned,
     }
 
     impl PinnedDrop for Relay {
@@ -91,9 +89,9 @@ impl Relay {
         mut guard: StreamGuard,
         shutdown: CancellationToken,
     ) -> Self {
-        let clocks = Clocks::new(config, guard.started());
+        let clocks = Clocks::new(config, guard.started(), shutdown);
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, last_words: Bytes::new(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, last_words: Bytes::new(), clocks }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -105,9 +103,9 @@ impl Relay {
         guard: StreamGuard,
         shutdown: CancellationToken,
     ) -> Self {
-        let clocks = Clocks::waiting(config, guard.started());
+        let clocks = Clocks::waiting(config, guard.started(), shutdown);
         let source = Source::Opening { provider, opening };
-        Self { source, guard, last_words: Bytes::new(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { source, guard, last_words: Bytes::new(), clocks }
     }
 }
 
@@ -120,20 +118,20 @@ impl Body for Relay {
         while !this.source.is_ended() {
             match this.source.poll_run(cx, this.guard) {
                 Poll::Ready(Some(Ok(run))) => {
-                    this.clocks.as_mut().received();
-                    if !run.is_empty() {
-                        return Poll::Ready(Some(Ok(send(run, this.clocks, this.guard))));
+                    if run.is_empty() {
+                        this.clocks.as_mut().received();
+                        continue;
                     }
+                    this.clocks.passed();
+                    return Poll::Ready(Some(Ok(send(run, this.guard))));
                 }
                 Poll::Ready(Some(Err(error))) => *this.last_words = this.source.end(Some(error), this.guard),
                 Poll::Ready(None) => *this.last_words = this.source.end(None, this.guard),
-                Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {
-                    *this.last_words = this.source.end(Some(Error::ShuttingDown), this.guard);
-                }
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => {
                         let comment = Bytes::from_static(sse::KEEP_ALIVE);
-                        return Poll::Ready(Some(Ok(send(comment, this.clocks, this.guard))));
+                        this.clocks.sent();
+                        return Poll::Ready(Some(Ok(send(comment, this.guard))));
                     }
                     Due::Timeout(phase, limit) => {
                         let provider = this.source.provider().to_owned();
@@ -141,13 +139,14 @@ impl Body for Relay {
                         *this.last_words = this.source.end(Some(error), this.guard);
                     }
                     Due::End => *this.last_words = this.source.end(None, this.guard),
+                    Due::Shutdown => *this.last_words = this.source.end(Some(Error::ShuttingDown), this.guard),
                 },
             }
         }
         if this.last_words.is_empty() {
             return Poll::Ready(None);
         }
-        Poll::Ready(Some(Ok(send(std::mem::take(this.last_words), this.clocks, this.guard))))
+        Poll::Ready(Some(Ok(send(std::mem::take(this.last_words), this.guard))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -156,8 +155,7 @@ impl Body for Relay {
 }
 
 /// Hands `data` to hyper, which writes all that it gets in one turn in one piece.
-fn send(data: Bytes, clocks: Pin<&mut Clocks>, guard: &mut StreamGuard) -> Frame<Bytes> {
-    clocks.sent();
+fn send(data: Bytes, guard: &mut StreamGuard) -> Frame<Bytes> {
     guard.sent(data.len());
     Frame::data(data)
 }
