@@ -102,9 +102,9 @@ pub enum Error {
         status: StatusCode,
         /// When it wants to be asked again, as it said it.
         retry_after: Option<String>,
-        /// Its answer in OpenAI's shape, if it was in that shape.
+        /// Its answer as it came, if it was JSON: to be told in its own words where it is in the client's shape.
         body: Option<Bytes>,
-        /// Its message otherwise.
+        /// Its message.
         message: String,
     },
     /// The upstream reported an error inside a successful response.

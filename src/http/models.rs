@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::state::{Context, State};
 use crate::config::stream::Stream as StreamConfig;
+use crate::dialect::OpenAiChat;
 use crate::error::Error;
 use crate::upstream::{self, Target, Upstream, UpstreamRequest};
 
@@ -112,6 +113,7 @@ fn named_for_clients(mut model: Value, upstream: &Upstream, state: &State) -> Va
 
 async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<Value>, Error> {
     let request = UpstreamRequest {
+        dialect: &OpenAiChat,
         method: Method::GET,
         path: "/models".to_owned(),
         headers: HeaderMap::new(),

@@ -25,8 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::openai_chat::error::error_frame;
-use crate::dialect::openai_chat::observe::Observer;
+use crate::dialect::{Dialect, Observer};
 use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
@@ -42,6 +41,8 @@ pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Error>> + Send
 pin_project! {
     /// The streaming response body. See the [module documentation](self).
     pub struct Relay {
+        // The client's.
+        dialect: &'static dyn Dialect,
         source: Source,
         guard: StreamGuard,
         // What has come and not gone out.
@@ -94,13 +95,15 @@ impl Relay {
         shutdown: CancellationToken,
     ) -> Self {
         let clocks = Clocks::new(config, guard.started());
+        let dialect = stream.observer.dialect();
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { dialect, source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
-    /// `provider` is the one asked first.
+    /// `provider` is the one asked first; the client speaks `dialect`.
     pub fn opening(
+        dialect: &'static dyn Dialect,
         provider: Arc<str>,
         opening: Opening,
         config: &StreamConfig,
@@ -109,7 +112,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started());
         let source = Source::Opening { provider, opening };
-        Self { source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
+        Self { dialect, source, guard, batch: Batch::default(), clocks, shutdown: shutdown.cancelled_owned() }
     }
 }
 
@@ -119,31 +122,31 @@ impl Body for Relay {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut this = self.project();
-        let batch = this.batch;
+        let (dialect, batch) = (*this.dialect, this.batch);
         while !batch.is_full() && !this.source.is_ended() {
             match this.source.poll_run(cx, this.guard) {
                 Poll::Ready(Some(Ok(run))) => {
                     this.clocks.as_mut().received();
                     batch.push(run);
                 }
-                Poll::Ready(Some(Err(error))) => this.source.end(Some(error), this.guard, batch),
-                Poll::Ready(None) => this.source.end(None, this.guard, batch),
+                Poll::Ready(Some(Err(error))) => this.source.end(Some(error), dialect, this.guard, batch),
+                Poll::Ready(None) => this.source.end(None, dialect, this.guard, batch),
                 // What was ready goes out in one piece, before any clock is looked at.
                 Poll::Pending if !batch.is_empty() => break,
                 Poll::Pending if this.shutdown.as_mut().poll(cx).is_ready() => {
-                    this.source.end(Some(Error::ShuttingDown), this.guard, batch);
+                    this.source.end(Some(Error::ShuttingDown), dialect, this.guard, batch);
                 }
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => {
-                        batch.push(Bytes::from_static(sse::KEEP_ALIVE));
+                        batch.push(Bytes::from_static(dialect.keep_alive()));
                         break;
                     }
                     Due::Timeout(phase, limit) => {
                         let provider = this.source.provider().to_owned();
                         let error = Error::UpstreamTimeout { provider, phase, limit };
-                        this.source.end(Some(error), this.guard, batch);
+                        this.source.end(Some(error), dialect, this.guard, batch);
                     }
-                    Due::End => this.source.end(None, this.guard, batch),
+                    Due::End => this.source.end(None, dialect, this.guard, batch),
                 },
             }
         }
@@ -210,9 +213,9 @@ impl Source {
         clocks.poll(cx, stage, open.splitter.at_boundary())
     }
 
-    /// Ends the stream, orderly or for `cause`: with nothing of our own if all is well, with an error event if not. Never
-    /// with `[DONE]`.
-    fn end(&mut self, cause: Option<Error>, guard: &mut StreamGuard, batch: &mut Batch) {
+    /// Ends the stream, orderly or for `cause`: with nothing of our own if all is well, with an error event in `dialect` if
+    /// not. Never with what would end a whole answer.
+    fn end(&mut self, cause: Option<Error>, dialect: &dyn Dialect, guard: &mut StreamGuard, batch: &mut Batch) {
         let (verdict, told) = match self {
             Self::Open(open) => {
                 if let Some(frame) = open.observer.observe_rest(&open.splitter.take_partial()) {
@@ -228,7 +231,7 @@ impl Source {
             Ok(()) => guard.finish(Outcome::Completed),
             Err(error) => {
                 if !told {
-                    batch.push(error_frame(&error));
+                    batch.push(dialect.error_frame(&error));
                 }
                 guard.fail(&error);
             }
@@ -265,7 +268,7 @@ impl Open {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
         if let Some(error) = self.observer.hidden_error() {
-            return Poll::Ready(Some(Err(response::reported(&self.upstream, error.clone()))));
+            return Poll::Ready(Some(Err(response::reported(self.observer.dialect(), &self.upstream, error.clone()))));
         }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
@@ -284,7 +287,7 @@ impl Open {
     /// answer that is complete.
     fn verdict(&self, cause: Option<Error>) -> Result<(), Error> {
         if let Some(error) = self.observer.error() {
-            return Err(response::reported(&self.upstream, error.clone()));
+            return Err(response::reported(self.observer.dialect(), &self.upstream, error.clone()));
         }
         match cause {
             _ if self.observer.is_complete() => Ok(()),

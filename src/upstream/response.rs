@@ -11,8 +11,7 @@ use super::body::BrokenBody;
 use super::{Body, Upstream};
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::openai_chat::answer;
-use crate::dialect::openai_chat::error::UpstreamError;
+use crate::dialect::{Dialect, UpstreamError};
 use crate::error::{Error, Phase};
 use crate::framing::FrameTooLarge;
 
@@ -31,29 +30,16 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
     Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_frame_bytes", limit: error.limit }
 }
 
-/// An error that the upstream reported although its status was a success.
-pub fn reported(upstream: &Upstream, error: UpstreamError) -> Error {
+/// An error that the upstream reported, in the words of `dialect`, although its status was a success.
+pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError) -> Error {
     let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| status_of(word));
+    let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| dialect.status_of(word));
     Error::UpstreamReported {
         provider: upstream.name.to_string(),
         status: status.or_else(by_word),
         message: upstream.redact(error.message),
         r#type: error.r#type,
         code: error.code,
-    }
-}
-
-/// The status that goes with one of OpenAI's error codes or types.
-fn status_of(word: &str) -> Option<StatusCode> {
-    match word {
-        "invalid_api_key" | "authentication_error" => Some(StatusCode::UNAUTHORIZED),
-        "permission_error" => Some(StatusCode::FORBIDDEN),
-        "model_not_found" | "not_found_error" => Some(StatusCode::NOT_FOUND),
-        "insufficient_quota" => Some(StatusCode::TOO_MANY_REQUESTS),
-        "invalid_request_error" => Some(StatusCode::BAD_REQUEST),
-        word if word.contains("rate_limit") => Some(StatusCode::TOO_MANY_REQUESTS),
-        _ => None,
     }
 }
 
@@ -77,9 +63,7 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
         Some(error) => error.message.clone(),
         None => describe(&provider, status, content_type.as_deref(), &text),
     };
-    let in_shape =
-        |text: &String| serde_json::from_str::<serde_json::Value>(text).is_ok_and(|body| body["error"].is_object());
-    let body = Some(text).filter(in_shape).map(Bytes::from);
+    let body = error.is_some().then(|| Bytes::from(text));
     Err(Error::UpstreamStatus { provider, status, retry_after, body, message })
 }
 
@@ -113,6 +97,7 @@ fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text
 
 /// Passes an event stream on. Anything else becomes an error, and one in JSON is told in its own words.
 pub(super) async fn expect_event_stream(
+    dialect: &dyn Dialect,
     upstream: &Upstream,
     response: Response<Body>,
 ) -> Result<Response<Body>, Error> {
@@ -123,8 +108,8 @@ pub(super) async fn expect_event_stream(
         Some(kind) if is_event_stream(kind) => return Ok(response),
         Some(kind) => format!("content-type {kind:?} instead of text/event-stream"),
     };
-    match answer::parse(&read_start(response.into_body()).await) {
-        Ok(Err(error)) => Err(reported(upstream, error)),
+    match dialect.parse_answer(&read_start(response.into_body()).await) {
+        Ok(Err(error)) => Err(reported(dialect, upstream, error)),
         _ => Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what }),
     }
 }
@@ -161,10 +146,15 @@ pub(super) async fn read_whole(provider: &str, mut body: Body, config: &StreamCo
 }
 
 /// Checks that `body` is an answer in JSON, and returns the usage in it.
-pub(super) fn expect_answer(upstream: &Upstream, headers: &HeaderMap, body: &[u8]) -> Result<Option<Usage>, Error> {
-    match answer::parse(body) {
+pub(super) fn expect_answer(
+    dialect: &dyn Dialect,
+    upstream: &Upstream,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<Usage>, Error> {
+    match dialect.parse_answer(body) {
         Ok(Ok(usage)) => Ok(usage),
-        Ok(Err(error)) => Err(reported(upstream, error)),
+        Ok(Err(error)) => Err(reported(dialect, upstream, error)),
         Err(_) => {
             let kind = headers
                 .get(CONTENT_TYPE)
