@@ -123,7 +123,7 @@ impl Observer {
         if let Some(error) = event.error.and_then(|text| UpstreamError::parse(&wrap_error(text))) {
             self.learned.fail(error, false);
         }
-        let Some(data) = event.data.as_deref() else { return };
+        let Some(data) = event.data.as_deref().filter(|_| !self.dialect.is_sign_of_life(event)) else { return };
         self.data = true;
         // As clients read it: malformed text is replaced, and what stands around it counts. There hardly ever is any.
         let data = &*str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
@@ -135,7 +135,7 @@ impl Observer {
         }
     }
 
-    /// Whether any event with data has come. Comments are not data.
+    /// Whether any event with data has come. Comments and other signs of life are not data.
     pub fn has_data(&self) -> bool {
         self.data
     }

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use http::Uri;
 use http::header::CONTENT_TYPE;
 
 use super::state::Context;
@@ -26,6 +27,24 @@ pub(super) async fn legacy_completions(
     request: Request,
 ) -> Result<Response, Error> {
     serve(context, request, "/completions".to_owned()).await
+}
+
+/// `POST /v1/messages`
+pub(super) async fn messages(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    let path = with_query("/messages", request.uri());
+    serve(context, request, path).await
+}
+
+/// `POST /v1/messages/count_tokens`, which never streams.
+pub(super) async fn count_tokens(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    let path = with_query("/messages/count_tokens", request.uri());
+    let Chat { targets, request, .. } = read(&context, request, path).await?;
+    answer(&context, &targets, &request).await
+}
+
+/// Anthropic's SDKs ask for what is beta with a query.
+fn with_query(path: &str, uri: &Uri) -> String {
+    uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
 /// Answers `request` with what an upstream answers at `path`, streaming or not as the request says.
@@ -59,13 +78,13 @@ async fn read(context: &Context, request: Request, path: String) -> Result<Chat,
         param: Some("model"),
     })?;
     context.record.facts().model = Some(model.clone());
-    let targets = context.state.routes.resolve(&model)?;
+    let targets = context.state.routes.resolve(&model, context.dialect)?;
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let request = UpstreamRequest {
         dialect: context.dialect,
         method: parts.method,
         path,
-        headers: headers::for_upstream(&parts.headers, context.record.request_id()),
+        headers: headers::for_upstream(&parts.headers, context.dialect, context.record.request_id()),
         body,
         model_span: chat.model_span,
     };

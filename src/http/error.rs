@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 
+use super::headers;
 use crate::dialect::Dialect;
 use crate::error::Error;
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 const ERROR_KIND: HeaderName = HeaderName::from_static("x-sluicegate-error");
 
 impl IntoResponse for Error {
-    /// An empty response that carries the error to [`tell`]: handlers and routes need not know how clients are told.
+    /// An empty response that carries the error to `tell`: handlers and routes need not know how clients are told.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(self);
@@ -24,25 +25,21 @@ impl IntoResponse for Error {
 pub(super) fn tell(response: &mut Response, error: &Error, dialect: &dyn Dialect) {
     let body = dialect.error_body(error);
     *response.status_mut() = error.status();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, body.len().into());
-    headers.insert(ERROR_KIND, HeaderValue::from_static(error.kind()));
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    fields.insert(CONTENT_LENGTH, body.len().into());
+    fields.insert(ERROR_KIND, HeaderValue::from_static(error.kind()));
     match error {
-        Error::UpstreamStatus { retry_after: Some(when), .. } => {
-            if let Ok(when) = HeaderValue::from_str(when) {
-                headers.insert(RETRY_AFTER, when);
-            }
-        }
+        Error::UpstreamStatus { headers: theirs, .. } => fields.extend(headers::about(theirs)),
         Error::MissingKey | Error::InvalidKey => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Error::ShuttingDown => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            fields.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // Their body is still on its way; a connection is cheaper than the rest of it.
         Error::BodyTooLarge { .. } | Error::BodyTimeout => {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! The other OpenAI endpoints: embeddings, audio, images, files, responses and whatever comes next.
+//! The other endpoints: embeddings, audio, images, files, responses, batches and whatever comes next.
 //!
 //! They go to the provider that owns the model they name, and come back as they are. Bodies stream in both directions; an
 //! answer that is an event stream is relayed as one, with keep-alives and honest ends.
@@ -33,7 +33,7 @@ use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
 pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let path = upstream_path(&parts)?;
-    let headers = headers::for_upstream(&parts.headers, context.record.request_id());
+    let headers = headers::for_upstream(&parts.headers, context.dialect, context.record.request_id());
     let mut request = UpstreamRequest {
         dialect: context.dialect,
         method: parts.method.clone(),
@@ -105,9 +105,9 @@ fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> 
     let target = match model {
         Some(model) => {
             context.record.facts().model = Some(model.to_owned());
-            routes.resolve(model)?[0].clone()
+            routes.resolve(model, context.dialect)?[0].clone()
         }
-        None => routes.default_target().ok_or_else(|| Error::InvalidRequest {
+        None => routes.default_target(context.dialect).ok_or_else(|| Error::InvalidRequest {
             message:
                 "Which provider is meant? Name a `model` (in a form, before any file), or mark a provider as default \
                       in the configuration."

@@ -20,6 +20,8 @@ pub(super) fn router() -> Router {
         .route("/chat/completions", post(chat::completions))
         .route("/v1/chat/completions", post(chat::completions).get(passthrough::pass))
         .route("/v1/completions", post(chat::legacy_completions))
+        .route("/v1/messages", post(chat::messages))
+        .route("/v1/messages/count_tokens", post(chat::count_tokens))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1/{*path}", any(passthrough::pass))

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use super::body::BrokenBody;
@@ -54,17 +54,15 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
         let what = format!("{status}; redirects are not followed. Set the provider's base_url to where it really is");
         return Err(Error::UpstreamUnexpected { provider, what });
     }
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let retry_after = header(RETRY_AFTER);
-    let content_type = header(CONTENT_TYPE);
-    let text = upstream.redact(String::from_utf8_lossy(&read_start(response.into_body()).await).into_owned());
+    let (parts, body) = response.into_parts();
+    let text = upstream.redact(String::from_utf8_lossy(&read_start(body).await).into_owned());
     let error = UpstreamError::parse(text.as_bytes());
     let message = match &error {
         Some(error) => error.message.clone(),
-        None => describe(&provider, status, content_type.as_deref(), &text),
+        None => describe(&provider, status, parts.headers.get(CONTENT_TYPE), &text),
     };
     let body = error.is_some().then(|| Bytes::from(text));
-    Err(Error::UpstreamStatus { provider, status, retry_after, body, message })
+    Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, message })
 }
 
 /// The first part of the body of a response that is an error whatever it says, so that what breaks it off is no news.
@@ -83,12 +81,12 @@ async fn read_start(mut body: Body) -> BytesMut {
 }
 
 /// A sentence for an error response that says nothing readable. A page of HTML is named, not quoted.
-fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text: &str) -> String {
+fn describe(provider: &str, status: StatusCode, content_type: Option<&HeaderValue>, text: &str) -> String {
     let text = text.trim();
     if text.is_empty() {
         return format!("Upstream \"{provider}\" answered {status} without a message.");
     }
-    if content_type.is_some_and(|kind| kind.contains("html")) || text.starts_with('<') {
+    if content_type.is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.contains("html"))) || text.starts_with('<') {
         return format!("Upstream \"{provider}\" answered {status} with an HTML page; is its base_url right?");
     }
     let start: String = text.chars().filter(|character| !character.is_control()).take(300).collect();
@@ -166,7 +164,7 @@ pub(super) fn expect_answer(
 }
 
 /// Whether `content_type` is `text/event-stream`, with whatever parameters.
-pub fn is_event_stream(content_type: &http::HeaderValue) -> bool {
+pub fn is_event_stream(content_type: &HeaderValue) -> bool {
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }

@@ -60,7 +60,9 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
         let object = |r#type, param, code| Self { message, r#type, param, code };
         match (error, error.origin()) {
             (Error::InvalidRequest { param, .. }, _) => object("invalid_request_error", *param, None),
-            (Error::ModelNotFound { .. }, _) => object("invalid_request_error", Some("model"), Some(error.kind())),
+            (Error::ModelNotFound { .. } | Error::WrongDialect { .. }, _) => {
+                object("invalid_request_error", Some("model"), Some(error.kind()))
+            }
             (Error::UpstreamReported { r#type, code, .. }, _) => object(
                 r#type.as_deref().unwrap_or("upstream_error"),
                 None,
@@ -83,7 +85,7 @@ mod tests {
         let error = Error::UpstreamStatus {
             provider: "p".into(),
             status: http::StatusCode::TOO_MANY_REQUESTS,
-            retry_after: None,
+            headers: Box::default(),
             body: Some(body),
             message: "a\nb".into(),
         };

@@ -9,7 +9,9 @@ mod request;
 mod wire;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, StatusCode};
+use serde_json::{Value, json};
 
 use super::{Dialect, Learned, Malformed, Request, UpstreamError};
 use crate::canonical::Usage;
@@ -23,6 +25,22 @@ use crate::framing::sse;
 pub struct OpenAiChat;
 
 impl Dialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        "openai-chat"
+    }
+
+    fn title(&self) -> &'static str {
+        "OpenAI Chat Completions"
+    }
+
+    fn endpoint(&self) -> &'static str {
+        "/v1/chat/completions"
+    }
+
+    fn sample_request(&self, model: &str) -> String {
+        format!(r#"{{"model":"{model}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}"#)
+    }
+
     fn owns(&self, path: &str) -> bool {
         matches!(path, "/v1/chat/completions" | "/chat/completions" | "/v1/completions")
     }
@@ -57,5 +75,21 @@ impl Dialect for OpenAiChat {
 
     fn keep_alive(&self) -> &'static [u8] {
         sse::KEEP_ALIVE
+    }
+
+    fn credentials(&self, key: &str) -> (HeaderName, String) {
+        (AUTHORIZATION, format!("Bearer {key}"))
+    }
+
+    fn models_path(&self) -> &'static str {
+        "/models"
+    }
+
+    fn model_card(&self, id: &str, owner: &str) -> Value {
+        json!({ "id": id, "object": "model", "created": 0, "owned_by": owner })
+    }
+
+    fn model_list(&self, models: &[Value]) -> Value {
+        json!({ "object": "list", "data": models })
     }
 }
