@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::support::anthropic::{
-    FINISH, OVERLOADED, PING, START, STOP, ask, error_event, proxy_before, proxy_configured, text,
+    FINISH, OVERLOADED, PING, START, STOP, ask, error_event, message, proxy_before, proxy_configured, text,
 };
 use crate::support::{Reply, Script, Upstream};
 
@@ -155,7 +155,7 @@ async fn a_failure_behind_an_early_head_is_told_inside_the_stream() {
         let upstream = Upstream::start(Script::default().cue(&cue).append(script)).await;
         let early = Duration::from_millis(100);
         let proxy = proxy_configured(&upstream, |config| config.stream.commit_after = early).await;
-        let head = proxy.post("/v1/messages", crate::support::anthropic::message(true)).await;
+        let head = proxy.post("/v1/messages", message(true)).await;
         cue.notify_one();
         let reply = Reply::of(head).await;
         assert_eq!((reply.status, reply.header("content-type")), (200, "text/event-stream"), "{about}");
@@ -168,7 +168,7 @@ async fn a_failure_behind_an_early_head_is_told_inside_the_stream() {
 async fn a_shutdown_ends_a_stream_in_an_error_event() {
     let upstream = Upstream::start(begun().hang()).await;
     let proxy = proxy_before(&upstream).await;
-    let head = proxy.post("/v1/messages", crate::support::anthropic::message(true)).await;
+    let head = proxy.post("/v1/messages", message(true)).await;
     proxy.shutdown.draining.cancel();
     proxy.shutdown.deadline.cancel();
     assert_eq!(error_event(&Reply::of(head).await).0, "api_error");

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::support::anthropic::{FINISH, PING, START, STOP, ask, proxy_before, proxy_configured, text};
+use crate::support::anthropic::{
+    ANSWER, FINISH, PING, START, STOP, answer, ask, message, proxy_before, proxy_configured, text,
+};
 use crate::support::{Client, Recording, Reply, Script, Upstream, request, soon};
 
 #[tokio::test]
@@ -36,7 +38,7 @@ async fn each_event_is_forwarded_the_moment_it_is_whole() {
     let upstream = Upstream::start(script.send([FINISH, STOP].concat()).end()).await;
     let proxy = proxy_before(&upstream).await;
     let mut client = Client::connect(proxy.address).await;
-    client.send(&request("/v1/messages", &crate::support::anthropic::message(true))).await;
+    client.send(&request("/v1/messages", &message(true))).await;
     for word in words {
         client.read_until(word).await;
         cue.notify_one();
@@ -47,11 +49,12 @@ async fn each_event_is_forwarded_the_moment_it_is_whole() {
 #[tokio::test]
 async fn the_log_has_the_usage_with_all_of_the_input() {
     let whole = [START, &text("hi"), FINISH, STOP].concat();
-    let scripts = [Script::stream().send(whole).end(), Script::json("200 OK", crate::support::anthropic::ANSWER)];
+    let scripts = [Script::stream().send(whole).end(), Script::json("200 OK", ANSWER)];
     for (script, stream) in scripts.into_iter().zip([true, false]) {
         let upstream = Upstream::start(script).await;
         let proxy = proxy_before(&upstream).await;
         let reply = ask(&proxy, stream).await;
+        assert!(stream || reply.body == ANSWER, "{reply:?}");
         let line = proxy.log_line(reply.request_id()).await;
         let logged = ["outcome", "input_tokens", "output_tokens"].map(|name| line[name].clone());
         assert_eq!(logged, ["completed", "115", "9"], "stream: {stream}");
@@ -103,7 +106,7 @@ async fn no_ping_stands_inside_an_event() {
 
 #[tokio::test]
 async fn the_connection_of_a_complete_stream_serves_the_next_request() {
-    let upstream = Upstream::start(crate::support::anthropic::answer(&["one"])).await;
+    let upstream = Upstream::start(answer(&["one"])).await;
     let proxy = proxy_before(&upstream).await;
     for _ in 0..3 {
         ask(&proxy, true).await;

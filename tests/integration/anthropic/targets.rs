@@ -3,7 +3,7 @@
 use sluicegate::config::Config;
 use sluicegate::config::provider::{Model, Provider, Target};
 
-use crate::support::anthropic::{ANSWER, answer, ask, error, error_event, message, speaker};
+use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker};
 use crate::support::{ApiError, Proxy, Reply, Script, Upstream, chat, provider};
 
 /// A provider that speaks OpenAI Chat Completions and nothing else.
@@ -46,7 +46,7 @@ async fn a_target_that_fails_before_its_first_event_is_followed_by_the_next() {
 
 #[tokio::test]
 async fn a_stream_that_has_begun_and_a_request_that_is_refused_are_not_tried_again() {
-    let begun = Script::stream().send(crate::support::anthropic::START).close();
+    let begun = Script::stream().send(START).close();
     let refused =
         Script::json("400 Bad", r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#);
     for script in [begun, refused] {
@@ -98,7 +98,7 @@ async fn a_compatible_provider_that_does_not_say_what_it_speaks_is_asked_in_eith
     let upstream =
         Upstream::in_turn([answer(&["hi"]), Script::json("404 Not Found", r#"{"detail":"Not Found"}"#)]).await;
     let proxy = proxy_before(vec![provider("local", &upstream.url())]).await;
-    assert!(ask(&proxy, true).await.body.ends_with(crate::support::anthropic::STOP));
+    assert!(ask(&proxy, true).await.body.ends_with(STOP));
     let reply = ask(&proxy, true).await;
     assert_eq!((reply.status, error(&reply)), (404, ("not_found_error".to_owned(), "Not Found".to_owned())));
     assert!(upstream.received().iter().all(|one| one.head.starts_with("POST /v1/messages HTTP/1.1")));
