@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use sluicegate::dialect::openai_chat::observe::Observer;
+use sluicegate::dialect::Observer;
 use sluicegate::framing::Splitter;
 
 /// A token as OpenAI sends it, 220 bytes.

@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use http_body_util::BodyExt;
 use sluicegate::config::Config;
 use sluicegate::config::provider::{BaseUrl, Origin, Provider};
-use sluicegate::dialect::openai_chat::observe::Observer;
+use sluicegate::dialect::Observer;
 use sluicegate::framing::Splitter;
 use sluicegate::relay::Relay;
 use sluicegate::relay::guard::{Peer, StreamGuard};

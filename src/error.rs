@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,19 @@ pub enum Error {
         /// The name asked for.
         model: String,
     },
+    /// The model's provider does not speak the client's dialect.
+    WrongDialect {
+        /// The name asked for.
+        model: String,
+        /// The provider's name.
+        provider: String,
+        /// What it speaks.
+        spoken: &'static str,
+        /// What the client speaks.
+        asked: &'static str,
+        /// Where clients ask who speak what it speaks.
+        endpoint: &'static str,
+    },
     /// There is no such path.
     PathNotFound,
     /// The path has no such method.
@@ -100,11 +113,11 @@ pub enum Error {
         provider: String,
         /// Its status.
         status: StatusCode,
-        /// When it wants to be asked again, as it said it.
-        retry_after: Option<String>,
-        /// Its answer in OpenAI's shape, if it was in that shape.
+        /// Its header fields: when it wants to be asked again, what is left of its limits.
+        headers: Box<HeaderMap>,
+        /// Its answer as it came, if it was JSON: to be told in its own words where it is in the client's shape.
         body: Option<Bytes>,
-        /// Its message otherwise.
+        /// Its message.
         message: String,
     },
     /// The upstream reported an error inside a successful response.
@@ -183,6 +196,7 @@ impl Error {
             | Self::HostRefused
             | Self::OriginRefused
             | Self::ModelNotFound { .. }
+            | Self::WrongDialect { .. }
             | Self::PathNotFound
             | Self::MethodNotAllowed => Origin::Client,
             Self::UpstreamStatus { .. }
@@ -210,6 +224,7 @@ impl Error {
             Self::HostRefused => "host_not_allowed",
             Self::OriginRefused => "origin_not_allowed",
             Self::ModelNotFound { .. } => "model_not_found",
+            Self::WrongDialect { .. } => "wrong_dialect",
             Self::PathNotFound => "path_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UpstreamStatus { .. } => "upstream_status",
@@ -227,7 +242,7 @@ impl Error {
     /// The HTTP status of a response that could not begin otherwise.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::InvalidRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::InvalidRequest { .. } | Self::WrongDialect { .. } => StatusCode::BAD_REQUEST,
             Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -277,7 +292,7 @@ impl fmt::Display for Error {
             Self::UnsupportedMediaType => f.write_str("Send the request as JSON, with \"content-type: application/json\"."),
             Self::MissingKey => f.write_str(
                 "You didn't provide an API key. Provide it in an Authorization header using Bearer auth \
-                 (Authorization: Bearer YOUR_KEY).",
+                 (Authorization: Bearer YOUR_KEY), or as x-api-key.",
             ),
             Self::InvalidKey => f.write_str("Incorrect API key provided. This server's keys are those of its own configuration."),
             Self::HostRefused => f.write_str(
@@ -289,7 +304,14 @@ impl fmt::Display for Error {
             Self::ModelNotFound { model } => {
                 write!(f, "The model `{model}` does not exist here. GET /v1/models lists those that do.")
             }
-            Self::PathNotFound => f.write_str("There is nothing at this URL. Chat completions are at POST /v1/chat/completions."),
+            Self::WrongDialect { model, provider, spoken, asked, endpoint } => write!(
+                f,
+                "Model \"{model}\" is served by provider \"{provider}\", which speaks {spoken}; this request is in {asked}, and \
+                 nothing is translated. Ask for it at POST {endpoint}, or for a model whose provider speaks {asked}."
+            ),
+            Self::PathNotFound => f.write_str(
+                "There is nothing at this URL. Chat completions are at POST /v1/chat/completions, messages at POST /v1/messages.",
+            ),
             Self::MethodNotAllowed => f.write_str("This URL does not take this method; see the Allow header."),
             Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),
             Self::UpstreamTimeout { provider, phase, limit } => {

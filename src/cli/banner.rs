@@ -19,7 +19,7 @@ pub(super) fn lines(config: &Config, listen: SocketAddr) -> String {
         let targets: Vec<String> = model.targets.iter().cloned().map(String::from).collect();
         format!("model {}: {}", model.name, targets.join(", then "))
     }));
-    lines.push(curl(config, &url));
+    lines.extend(curl(config, &url));
     if config.keys.is_empty() && !listen.ip().is_loopback() {
         lines.push(
             "Warning: no client keys, and this address can be reached from outside. Whoever reaches it spends your provider's \
@@ -51,15 +51,19 @@ fn models(provider: &Provider, config: &Config) -> String {
     format!("models {names}: {} at {url}, from {from}", provider.name)
 }
 
-fn curl(config: &Config, url: &str) -> String {
+/// A line to paste: a request to the first model, in the dialect of its provider.
+fn curl(config: &Config, url: &str) -> Option<String> {
     let model = match (config.models.first(), config.providers.first()) {
         (Some(model), _) => &model.name,
         (None, Some(provider)) if provider.origin == Origin::Demo => "demo",
         _ => "MODEL",
     };
+    let provider = match config.models.first() {
+        Some(model) => config.providers.iter().find(|provider| provider.name == model.targets[0].provider),
+        None => config.providers.first(),
+    };
+    let dialect = provider?.dialects()[0];
     let key = if config.keys.is_empty() { "" } else { " -H 'authorization: Bearer KEY'" };
-    format!(
-        "try: curl -N {url}/v1/chat/completions -H 'content-type: application/json'{key} \
-         -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
-    )
+    let (endpoint, body) = (dialect.endpoint(), dialect.sample_request(model));
+    Some(format!("try: curl -N {url}{endpoint} -H 'content-type: application/json'{key} -d '{body}'"))
 }

@@ -267,6 +267,7 @@ mod tests {
             ("[server]\nlisten = \"nowhere\"", "server.listen"),
             ("[[provider]]\nname = \"a\"\nkind = \"b\"", "provider[0].kind"),
             ("[[provider]]\nname = \"a\"\nkind = \"compatible\"", "provider[0].base_url"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\ndialect = \"latin\"", "provider[0].dialect"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"a\\nb\"", "provider[0].api_key"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nheaders = { \"x y\" = \"1\" }", "provider[0].headers"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
@@ -276,6 +277,21 @@ mod tests {
             let error = load(file, &[]).unwrap_err();
             assert!(error.contains(path), "{file:?} gave {error:?}");
         }
+    }
+
+    #[test]
+    fn a_provider_speaks_what_its_kind_does_unless_it_says_otherwise() {
+        let spoken = |more: &str| {
+            let file = format!("[[provider]]\nname = \"a\"\nbase_url = \"http://127.0.0.1:9/v1\"\n{more}");
+            let config = load(&file, &[]).unwrap();
+            // What is printed says it too.
+            assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+            config.providers[0].dialects().iter().map(|dialect| dialect.name()).collect::<Vec<_>>()
+        };
+        assert_eq!(spoken("kind = \"anthropic\""), ["anthropic"]);
+        assert_eq!(spoken("kind = \"openai\""), ["openai-chat"]);
+        assert_eq!(spoken("kind = \"compatible\""), ["openai-chat", "anthropic"]);
+        assert_eq!(spoken("kind = \"compatible\"\ndialect = \"anthropic\""), ["anthropic"]);
     }
 
     #[test]
@@ -305,6 +321,9 @@ mod tests {
         let config = load("", &environment).unwrap();
         assert_eq!(config.providers.len(), 1);
         assert_eq!(config.providers[0].origin, Origin::Environment("OPENAI_API_KEY"));
+        let both = load("", &[("OPENAI_API_KEY", "sk-1"), ("ANTHROPIC_API_KEY", "sk-2")]).unwrap();
+        let names: Vec<_> = both.providers.iter().map(|provider| provider.name.as_str()).collect();
+        assert_eq!(names, ["openai", "anthropic"]);
         let elsewhere = "[[provider]]\nname = \"a\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"";
         assert_eq!(load(elsewhere, &environment).unwrap().providers[0].api_key, None);
     }

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::secret::{self, Secret};
+use crate::dialect::{self, Dialect};
 use crate::provider;
 
 /// `[[provider]]`
@@ -17,10 +18,18 @@ pub struct Provider {
     /// What is known of it beforehand.
     #[serde(serialize_with = "serialize_kind", deserialize_with = "deserialize_kind")]
     pub kind: &'static provider::Provider,
-    /// The URL that `/chat/completions` is appended to; the kind's own where absent.
+    /// The one dialect that it speaks; those of the kind where absent.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_dialect",
+        deserialize_with = "deserialize_dialect"
+    )]
+    pub dialect: Option<&'static dyn Dialect>,
+    /// The URL that `/chat/completions` or `/messages` is appended to; the kind's own where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<BaseUrl>,
-    /// The key sent as bearer token; the kind's environment variable where absent.
+    /// The key, sent as its dialect has it; the kind's environment variable where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<Secret>,
     /// Header fields added to every request.
@@ -62,6 +71,7 @@ impl Provider {
         Self {
             name: name.to_owned(),
             kind,
+            dialect: None,
             base_url: None,
             api_key: None,
             headers: BTreeMap::new(),
@@ -69,6 +79,11 @@ impl Provider {
             default: false,
             origin: Origin::Configuration,
         }
+    }
+
+    /// What it speaks, its own language first.
+    pub fn dialects(&self) -> &[&'static dyn Dialect] {
+        self.dialect.as_ref().map_or(self.kind.dialects, std::slice::from_ref)
     }
 
     /// The known providers whose API key stands in `environment`.
@@ -130,6 +145,18 @@ fn deserialize_kind<'de, D: Deserializer<'de>>(from: D) -> Result<&'static provi
     provider::find(&kind).ok_or_else(|| {
         let known: Vec<_> = provider::ALL.iter().map(|provider| provider.kind).collect();
         serde::de::Error::custom(format!("unknown kind \"{kind}\"; known are {}", known.join(", ")))
+    })
+}
+
+fn serialize_dialect<S: Serializer>(dialect: &Option<&'static dyn Dialect>, to: S) -> Result<S::Ok, S::Error> {
+    dialect.map(Dialect::name).serialize(to)
+}
+
+fn deserialize_dialect<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'static dyn Dialect>, D::Error> {
+    let name = String::deserialize(from)?;
+    dialect::find(&name).map(Some).ok_or_else(|| {
+        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        serde::de::Error::custom(format!("unknown dialect \"{name}\"; known are {}", known.join(", ")))
     })
 }
 

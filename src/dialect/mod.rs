@@ -1,7 +1,130 @@
 //! Wire languages: how a chat request, a token stream and an error are written.
 //!
-//! Pure code without I/O, clock or configuration. A dialect is one folder with the same files in each:
-//! `request` reads what the proxy must know of a request, `observe` reads along with a stream, `error` writes errors.
+//! Pure code without I/O, clock or configuration. A dialect is one folder with one type that implements [`Dialect`] and the
+//! same files in each: `request` reads what the proxy must know of a request, `observe` reads along with a stream, `answer`
+//! reads an answer that did not stream, `error` writes errors.
 
+pub mod anthropic;
+pub mod observer;
 pub mod openai_chat;
 pub mod patch;
+pub mod request;
+pub mod upstream_error;
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use crate::canonical::Usage;
+use crate::error::Error;
+use crate::framing::sse::Event;
+
+pub use anthropic::Anthropic;
+pub use observer::{Learned, Observer};
+pub use openai_chat::OpenAiChat;
+pub use request::{Malformed, Request};
+pub use upstream_error::UpstreamError;
+
+/// Every dialect. The first is that of whoever shows no other.
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic];
+
+/// The dialect called `name`.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// The dialect of a client that asks at `path` with `headers`.
+pub fn of_client(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
+    let owner = ALL.iter().find(|dialect| dialect.owns(path));
+    *owner.or_else(|| ALL.iter().find(|dialect| dialect.marks(headers))).unwrap_or(&ALL[0])
+}
+
+/// What the proxy must know of a wire language to pass it on untouched and to end it honestly.
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// The name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// The name for people.
+    fn title(&self) -> &'static str;
+
+    /// The path where a client asks for an answer.
+    fn endpoint(&self) -> &'static str;
+
+    /// The body of a small request for a stream of `model`'s, for people to try.
+    fn sample_request(&self, model: &str) -> String;
+
+    /// Whether `path` is one of the dialect's own: whoever asks there speaks it.
+    fn owns(&self, path: &str) -> bool;
+
+    /// Whether `headers` are those of a client that speaks the dialect, wherever it asks.
+    fn marks(&self, _headers: &HeaderMap) -> bool {
+        false
+    }
+
+    /// Reads `body`, which must be one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`], for whoever sent it.
+    fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed>;
+
+    /// The usage that `body`, an answer that did not stream, reports, or the error it is although its status was a success.
+    ///
+    /// # Errors
+    ///
+    /// If the body is not JSON.
+    fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error>;
+
+    /// Whether there is nothing to learn from `run`, whole frames, but that the model speaks. `speaking` says whether that is
+    /// known already.
+    ///
+    /// Asked for nearly every token, so it searches bytes and parses nothing. It may say no to a token, never yes to more.
+    fn is_another_token(&self, run: &[u8], speaking: bool) -> bool;
+
+    /// Whether `event` shows only that the stream lives, and is no beginning of an answer.
+    fn is_sign_of_life(&self, _event: &Event<'_>) -> bool {
+        false
+    }
+
+    /// Reads one event of a stream, with its name if it has one.
+    fn observe(&self, name: Option<&[u8]>, data: &str, learned: &mut Learned);
+
+    /// The HTTP status that goes with one of the dialect's error codes or types.
+    fn status_of(&self, word: &str) -> Option<StatusCode>;
+
+    /// The JSON body that tells `error` to a client. An upstream's own error in the dialect's shape is told in its own words.
+    fn error_body(&self, error: &Error) -> Bytes;
+
+    /// `error` as an event inside a stream.
+    fn error_frame(&self, error: &Error) -> Bytes;
+
+    /// What shows a client that the stream lives, to be written between two frames.
+    fn keep_alive(&self) -> &'static [u8];
+
+    /// The header field that carries a provider's `key`.
+    fn credentials(&self, key: &str) -> (HeaderName, String);
+
+    /// The header field that every request to a provider must have, where a client sends none of its own.
+    fn version(&self) -> Option<(HeaderName, HeaderValue)> {
+        None
+    }
+
+    /// What is appended to a provider's base URL to list its models.
+    fn models_path(&self) -> &'static str;
+
+    /// All that can be said of a model of which only its `id` and the `owner` are known.
+    fn model_card(&self, id: &str, owner: &str) -> Value;
+
+    /// A list of models, each of them told in the dialect.
+    fn model_list(&self, models: &[Value]) -> Value;
+}
+
+impl PartialEq for dyn Dialect + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for dyn Dialect + '_ {}

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use memchr::{memchr, memchr2};
 
 /// A comment that keeps idle connections alive.
@@ -73,6 +74,17 @@ pub fn end_frame(frame: &[u8]) -> Vec<u8> {
     // Behind a lone CR the first LF makes it a CRLF.
     let end: &[u8] = if frame.ends_with(b"\n") { b"\n" } else { b"\n\n" };
     [frame, end].concat()
+}
+
+/// An event called `name`, if it has a name, whose data is `json`.
+pub fn write_json(name: Option<&str>, json: &[u8]) -> Bytes {
+    let mut event = name.map_or_else(Vec::new, |name| format!("event: {name}\n").into_bytes());
+    event.extend_from_slice(b"data: ");
+    // The text may be spread over lines, and an event's data line may not. Outside of strings a line break is white space to
+    // JSON; inside of them there is none.
+    event.extend(json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+    event.extend_from_slice(b"\n\n");
+    event.into()
 }
 
 /// Cuts a run of whole frames into frames, each up to and including the empty line that ends it.

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 
 use crate::config::client_key::{ClientKey, Digest};
 use crate::error::Error;
+
+/// Where Anthropic's clients put their key.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The keys that let a client in. Looked up by hash, so that no comparison takes longer for a better guess.
 #[derive(Debug)]
@@ -29,14 +32,22 @@ impl Keys {
         if self.is_open() {
             return Ok(None);
         }
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Error::MissingKey);
-        };
-        let (scheme, key) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Error::MissingKey)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::MissingKey);
-        }
-        self.0.get(&Digest::of(key.trim())).cloned().map(Some).ok_or(Error::InvalidKey)
+        let mut presented = [bearer(headers), only(headers, X_API_KEY)].into_iter().flatten().peekable();
+        presented.peek().ok_or(Error::MissingKey)?;
+        // SDKs that find both kinds of key in their environment send both.
+        let caller = presented.find_map(|key| self.0.get(&Digest::of(key.trim())));
+        caller.cloned().map(Some).ok_or(Error::InvalidKey)
     }
+}
+
+/// The key in `Authorization: Bearer`, as OpenAI's clients send it.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = only(headers, AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key)
+}
+
+/// The value of a field that may be there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())?.to_str().ok()
 }

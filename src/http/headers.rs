@@ -9,16 +9,19 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
+use crate::dialect::Dialect;
 use crate::error::Error;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-const REQUEST: [HeaderName; 9] = [
+const REQUEST: [HeaderName; 11] = [
     ACCEPT,
     CONTENT_TYPE,
     RANGE,
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("anthropic-version"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("openai-beta"),
     HeaderName::from_static("openai-organization"),
@@ -41,17 +44,24 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// What an origin tells browsers of itself. From here they would take it for ours.
 const ORIGIN_BOUND: [HeaderName; 3] = [SET_COOKIE, STRICT_TRANSPORT_SECURITY, ALT_SVC];
 
+/// What tells about an answer rather than about its bytes: its id, limits, versions, when to ask again.
+const ABOUT: [&str; 3] = ["request-id", "retry-after", "x-should-retry"];
+const ABOUT_PREFIXES: [&str; 3] = ["anthropic-", "openai-", "x-ratelimit-"];
+
 /// Refuses a request with more than `limit` fields. hyper does so itself on HTTP/1.1 only.
 pub(super) fn check_count(client: &HeaderMap, limit: usize) -> Result<(), Error> {
     if client.len() > limit { Err(Error::TooManyHeaders { limit }) } else { Ok(()) }
 }
 
-/// The fields of a client's request that go to the upstream, with our id of the request.
-pub(super) fn for_upstream(client: &HeaderMap, request_id: &str) -> HeaderMap {
+/// The fields of a client's request in `dialect` that go to the upstream, with our id of the request.
+pub(super) fn for_upstream(client: &HeaderMap, dialect: &dyn Dialect, request_id: &str) -> HeaderMap {
     let nominated = nominated(client);
     let mut headers = HeaderMap::with_capacity(8);
     for name in client.keys().filter(|name| REQUEST.contains(name) && !nominated.contains(name)) {
-        headers.insert(name.clone(), client[name].clone());
+        headers.extend(client.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+    }
+    if let Some((name, value)) = dialect.version() {
+        headers.entry(name).or_insert(value);
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
@@ -59,12 +69,12 @@ pub(super) fn for_upstream(client: &HeaderMap, request_id: &str) -> HeaderMap {
     headers
 }
 
-/// The fields of an upstream's response that tell about it rather than about its bytes: limits, versions, its request id.
+/// The fields of an upstream's response that tell about it.
 pub(super) fn about(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in upstream {
         let text = name.as_str();
-        if text.starts_with("x-ratelimit-") || text.starts_with("openai-") {
+        if ABOUT.contains(&text) || ABOUT_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -120,6 +130,7 @@ pub(super) fn mark_request_id(headers: &mut HeaderMap, request_id: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{Anthropic, OpenAiChat};
 
     fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -136,9 +147,16 @@ mod tests {
             ("range", "bytes=0-1"),
             ("content-type", "application/json"),
         ]);
-        let mut sent: Vec<_> = for_upstream(&client, "id-1").keys().map(|name| name.to_string()).collect();
+        let mut sent: Vec<_> = for_upstream(&client, &OpenAiChat, "id-1").keys().map(|name| name.to_string()).collect();
         sent.sort();
         assert_eq!(sent, ["content-type", "x-request-id"]);
+    }
+
+    #[test]
+    fn a_version_is_added_where_the_client_sends_none() {
+        let version = |client: &HeaderMap| for_upstream(client, &Anthropic, "id-1")["anthropic-version"].clone();
+        assert_eq!(version(&HeaderMap::new()), "2023-06-01");
+        assert_eq!(version(&map(&[("anthropic-version", "2030-01-01")])), "2030-01-01");
     }
 
     #[test]

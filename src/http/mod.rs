@@ -5,7 +5,7 @@
 pub mod accept;
 mod auth;
 mod body;
-mod completions;
+mod chat;
 mod connection;
 mod cors;
 mod error;

@@ -7,29 +7,58 @@ use axum::extract::{Extension, Path};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method};
-use serde_json::{Value, json};
+use http::{HeaderValue, Method};
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::state::{Context, State};
 use crate::config::stream::Stream as StreamConfig;
+use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::upstream::{self, Target, Upstream, UpstreamRequest};
+use crate::upstream::{self, Routes, Target, Upstream, UpstreamRequest};
 
 /// Lists change seldom, and frontends ask at every page load.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 /// A provider that does not answer must not hold up the others' models for long.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A model that clients may ask for.
+#[derive(Debug)]
+enum Model {
+    /// A name of the configuration, and the provider that it leads to first.
+    Configured { name: String, provider: String },
+    /// A model as its provider tells it.
+    Listed { upstream: Arc<Upstream>, card: Value },
+}
+
+impl Model {
+    /// The model as a client that speaks `dialect` knows it, under the name that leads to it here.
+    fn told_in(&self, dialect: &dyn Dialect, routes: &Routes) -> Value {
+        let (upstream, card) = match self {
+            Self::Configured { name, provider } => return dialect.model_card(name, provider),
+            Self::Listed { upstream, card } => (upstream, card),
+        };
+        let id = card["id"].as_str().unwrap_or_default();
+        let prefixed = || format!("{}/{id}", upstream.name);
+        let id = if routes.is_default(upstream, dialect) { id.to_owned() } else { prefixed() };
+        if *upstream.dialects[0] != *dialect {
+            return dialect.model_card(&id, &upstream.name);
+        }
+        let mut card = card.clone();
+        card["id"] = id.into();
+        card
+    }
+}
+
 /// The models as they were last listed.
 #[derive(Debug, Default)]
-pub(super) struct Catalog(Mutex<Option<(Instant, Arc<Vec<Value>>)>>);
+pub(super) struct Catalog(Mutex<Option<(Instant, Arc<Vec<Model>>)>>);
 
 impl Catalog {
     /// The models, asked for anew if the last list is old. Whoever waits here waits for one and the same list.
-    async fn models(&self, state: &State) -> Arc<Vec<Value>> {
+    async fn models(&self, state: &State) -> Arc<Vec<Model>> {
         let mut cached = self.0.lock().await;
         if let Some((at, models)) = &*cached
             && at.elapsed() < FRESH_FOR
@@ -46,17 +75,21 @@ impl Catalog {
 
 /// `GET /v1/models`
 pub(super) async fn list(Extension(context): Extension<Context>) -> Response {
-    let models = context.state.catalog.models(&context.state).await;
-    json_response(&json!({ "object": "list", "data": *models }))
+    json_response(&context.dialect.model_list(&told(&context).await))
 }
 
 /// `GET /v1/models/{id}`
 pub(super) async fn get(Extension(context): Extension<Context>, Path(id): Path<String>) -> Result<Response, Error> {
-    let models = context.state.catalog.models(&context.state).await;
-    match models.iter().find(|model| model["id"] == id) {
+    match told(&context).await.iter().find(|model| model["id"] == id) {
         Some(model) => Ok(json_response(model)),
         None => Err(Error::ModelNotFound { model: id }),
     }
+}
+
+/// All models, as the client knows them.
+async fn told(context: &Context) -> Vec<Value> {
+    let models = context.state.catalog.models(&context.state).await;
+    models.iter().map(|model| model.told_in(context.dialect, &context.state.routes)).collect()
 }
 
 fn json_response(value: &Value) -> Response {
@@ -64,7 +97,7 @@ fn json_response(value: &Value) -> Response {
 }
 
 /// All models, and whether every provider answered.
-async fn list_all(state: &State) -> (Vec<Value>, bool) {
+async fn list_all(state: &State) -> (Vec<Model>, bool) {
     let mut asking = JoinSet::new();
     for (index, upstream) in state.routes.upstreams().iter().enumerate() {
         let (upstream, config) = (Arc::clone(upstream), state.config.stream.clone());
@@ -73,12 +106,14 @@ async fn list_all(state: &State) -> (Vec<Value>, bool) {
     let mut lists = asking.join_all().await;
     lists.sort_by_key(|(index, _)| *index);
 
-    let mut models: Vec<Value> = configured(state).collect();
+    let mut models: Vec<Model> = configured(state).collect();
     let mut complete = true;
     for (index, list) in lists {
         let upstream = &state.routes.upstreams()[index];
         match list {
-            Ok(list) => models.extend(list.into_iter().map(|model| named_for_clients(model, upstream, state))),
+            Ok(cards) => {
+                models.extend(cards.into_iter().map(|card| Model::Listed { upstream: Arc::clone(upstream), card }));
+            }
             Err(error) => {
                 complete = false;
                 tracing::warn!(
@@ -92,29 +127,21 @@ async fn list_all(state: &State) -> (Vec<Value>, bool) {
     (models, complete)
 }
 
-fn configured(state: &State) -> impl Iterator<Item = Value> {
+fn configured(state: &State) -> impl Iterator<Item = Model> {
     state.config.models.iter().flat_map(|model| {
-        std::iter::once(&model.name)
-            .chain(&model.aliases)
-            .map(|name| json!({ "id": name, "object": "model", "created": 0, "owned_by": model.targets[0].provider }))
+        let provider = &model.targets[0].provider;
+        let names = std::iter::once(&model.name).chain(&model.aliases);
+        names.map(|name| Model::Configured { name: name.clone(), provider: provider.clone() })
     })
 }
 
-/// `model` under the name that leads to it here.
-fn named_for_clients(mut model: Value, upstream: &Upstream, state: &State) -> Value {
-    if !state.routes.is_default(upstream)
-        && let Some(id) = model["id"].as_str()
-    {
-        model["id"] = format!("{}/{id}", upstream.name).into();
-    }
-    model
-}
-
 async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<Value>, Error> {
+    let dialect = upstream.dialects[0];
     let request = UpstreamRequest {
+        dialect,
         method: Method::GET,
-        path: "/models".to_owned(),
-        headers: HeaderMap::new(),
+        path: dialect.models_path().to_owned(),
+        headers: dialect.version().into_iter().collect(),
         body: Bytes::new(),
         model_span: 0..0,
     };

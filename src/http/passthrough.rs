@@ -1,4 +1,4 @@
-//! The other OpenAI endpoints: embeddings, audio, images, files, responses and whatever comes next.
+//! The other endpoints: embeddings, audio, images, files, responses, batches and whatever comes next.
 //!
 //! They go to the provider that owns the model they name, and come back as they are. Bodies stream in both directions; an
 //! answer that is an event stream is relayed as one, with keep-alives and honest ends.
@@ -17,11 +17,10 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
-use super::completions::event_stream;
+use super::chat::event_stream;
 use super::state::Context;
 use super::{body, headers};
-use crate::dialect::openai_chat::observe::Observer;
-use crate::dialect::openai_chat::request::Request as ModelRequest;
+use crate::dialect::Observer;
 use crate::error::{Error, Phase};
 use crate::framing::Splitter;
 use crate::relay::Relay;
@@ -34,15 +33,21 @@ use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
 pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let path = upstream_path(&parts)?;
-    let headers = headers::for_upstream(&parts.headers, context.record.request_id());
-    let mut request =
-        UpstreamRequest { method: parts.method.clone(), path, headers, body: bytes::Bytes::new(), model_span: 0..0 };
+    let headers = headers::for_upstream(&parts.headers, context.dialect, context.record.request_id());
+    let mut request = UpstreamRequest {
+        dialect: context.dialect,
+        method: parts.method.clone(),
+        path,
+        headers,
+        body: bytes::Bytes::new(),
+        model_span: 0..0,
+    };
     if body::is_json(&parts.headers) {
         request.body = body::read(&parts.headers, body, &context.state.config.server).await?;
         let mut model = None;
         // SDKs announce JSON also where they send nothing at all.
         if !request.body.is_empty() {
-            let named = ModelRequest::parse(&request.body)?;
+            let named = context.dialect.parse_request(&request.body)?;
             (request.model_span, model) = (named.model_span, named.model);
         }
         let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
@@ -100,9 +105,9 @@ fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> 
     let target = match model {
         Some(model) => {
             context.record.facts().model = Some(model.to_owned());
-            routes.resolve(model)?[0].clone()
+            routes.resolve(model, context.dialect)?[0].clone()
         }
-        None => routes.default_target().ok_or_else(|| Error::InvalidRequest {
+        None => routes.default_target(context.dialect).ok_or_else(|| Error::InvalidRequest {
             message:
                 "Which provider is meant? Name a `model` (in a form, before any file), or mark a provider as default \
                       in the configuration."
@@ -132,7 +137,7 @@ fn relay(
             first: bytes::Bytes::new(),
             body,
             splitter: Splitter::new(config.max_frame_bytes),
-            observer: Observer::opaque(),
+            observer: Observer::opaque(context.dialect),
             asked,
         };
         let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{any, get, post};
 
-use super::{completions, health, models, page, passthrough};
+use super::{chat, health, models, page, passthrough};
 use crate::error::Error;
 
 /// Paths that need no key: the chat page and what watches over the process.
@@ -17,9 +17,11 @@ pub(super) fn router() -> Router {
         .route("/chat.js", get(page::script))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .route("/chat/completions", post(completions::chat))
-        .route("/v1/chat/completions", post(completions::chat).get(passthrough::pass))
-        .route("/v1/completions", post(completions::legacy))
+        .route("/chat/completions", post(chat::completions))
+        .route("/v1/chat/completions", post(chat::completions).get(passthrough::pass))
+        .route("/v1/completions", post(chat::legacy_completions))
+        .route("/v1/messages", post(chat::messages))
+        .route("/v1/messages/count_tokens", post(chat::count_tokens))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1/{*path}", any(passthrough::pass))

@@ -15,7 +15,8 @@ use tower_service::Service;
 
 use super::cors::Page;
 use super::state::{Context, Shutdown, State};
-use super::{body, headers, host, request_id, routes};
+use super::{body, error, headers, host, request_id, routes};
+use crate::dialect::{self, Dialect};
 use crate::error::Error;
 use crate::relay::guard::Peer;
 use crate::telemetry::Record;
@@ -47,18 +48,19 @@ impl Shell {
         let request_id = request_id::of(request.headers());
         let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
         let state = Arc::clone(&self.state.borrow());
+        let dialect = dialect::of_client(request.uri().path(), request.headers());
         let mut page = Page::Foreign;
         let deadline = self.shutdown.deadline.clone();
-        let context = Context { state, record: record.clone(), peer: self.peer, shutdown: self.shutdown };
+        let context = Context { state, dialect, record: record.clone(), peer: self.peer, shutdown: self.shutdown };
         let result = tokio::select! {
             result = admit(request, context, self.listen, self.router, &mut page) => result,
             // Whoever still waits for a response head gets one. A stream tells of the end itself.
             () = deadline.cancelled() => Err(Error::ShuttingDown),
         };
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
+        settle(&record, dialect, &mut response);
         page.mark(response.headers_mut());
         headers::mark_request_id(response.headers_mut(), record.request_id());
-        settle(&record, &mut response);
         response
     }
 }
@@ -98,11 +100,14 @@ async fn admit(
     }
 }
 
-/// Notes what is known of the end now. A stream notes its own end later, over this one.
-fn settle(record: &Record, response: &mut Response) {
-    record.facts().status = Some(response.status());
+/// Tells an error as such, and notes what is known of the end now. A stream notes its own end later, over this one.
+fn settle(record: &Record, dialect: &dyn Dialect, response: &mut Response) {
     match response.extensions_mut().remove::<Error>() {
-        Some(error) => record.fail(&error),
+        Some(error) => {
+            error::tell(response, &error, dialect);
+            record.fail(&error);
+        }
         None => record.facts().outcome = Some(Outcome::Completed),
     }
+    record.facts().status = Some(response.status());
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Keys;
 use super::models::Catalog;
 use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::relay::guard::Peer;
 use crate::telemetry::Record;
 use crate::upstream::Routes;
@@ -59,6 +60,8 @@ impl Shutdown {
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) state: Arc<State>,
+    /// What the client speaks.
+    pub(super) dialect: &'static dyn Dialect,
     pub(super) record: Record,
     pub(super) peer: Peer,
     pub(super) shutdown: Shutdown,

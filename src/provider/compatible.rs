@@ -1,5 +1,10 @@
 //! Any server that speaks OpenAI Chat Completions.
+//!
+//! Many such servers speak Anthropic Messages too. Whether this one does it says itself, unless the configuration names its
+//! dialect.
 
 use super::Provider;
+use crate::dialect::{Anthropic, OpenAiChat};
 
-pub(super) const PROVIDER: Provider = Provider { kind: "compatible", base_url: None, api_key_variable: None };
+pub(super) const PROVIDER: Provider =
+    Provider { kind: "compatible", dialects: &[&OpenAiChat, &Anthropic], base_url: None, api_key_variable: None };

@@ -1,9 +1,11 @@
 //! Fireworks AI. <https://docs.fireworks.ai/tools-sdks/openai-compatibility>
 
 use super::Provider;
+use crate::dialect::{Anthropic, OpenAiChat};
 
 pub(super) const PROVIDER: Provider = Provider {
     kind: "fireworks",
+    dialects: &[&OpenAiChat, &Anthropic],
     base_url: Some("https://api.fireworks.ai/inference/v1"),
     api_key_variable: Some("FIREWORKS_API_KEY"),
 };

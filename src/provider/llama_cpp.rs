@@ -1,6 +1,11 @@
 //! llama.cpp server on this machine. <https://github.com/ggml-org/llama.cpp/tree/master/tools/server>
 
 use super::Provider;
+use crate::dialect::{Anthropic, OpenAiChat};
 
-pub(super) const PROVIDER: Provider =
-    Provider { kind: "llama.cpp", base_url: Some("http://127.0.0.1:8080/v1"), api_key_variable: None };
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "llama.cpp",
+    dialects: &[&OpenAiChat, &Anthropic],
+    base_url: Some("http://127.0.0.1:8080/v1"),
+    api_key_variable: None,
+};

@@ -1,6 +1,11 @@
 //! LM Studio on this machine. <https://lmstudio.ai/docs/api/openai-api>
 
 use super::Provider;
+use crate::dialect::{Anthropic, OpenAiChat};
 
-pub(super) const PROVIDER: Provider =
-    Provider { kind: "lm-studio", base_url: Some("http://127.0.0.1:1234/v1"), api_key_variable: None };
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "lm-studio",
+    dialects: &[&OpenAiChat, &Anthropic],
+    base_url: Some("http://127.0.0.1:1234/v1"),
+    api_key_variable: None,
+};

@@ -1,8 +1,9 @@
 //! Who serves models: where they are found and how a request to them is signed.
 //!
-//! A provider is one file with one constant and one line in [`ALL`]. Whoever speaks OpenAI's dialect needs no file at all:
-//! `kind = "compatible"` and a `base_url` in the configuration.
+//! A provider is one file with one constant and one line in [`ALL`]. Whoever speaks a known dialect needs no file at all:
+//! `kind = "compatible"`, a `base_url` and a `dialect` in the configuration.
 
+mod anthropic;
 mod compatible;
 mod deepseek;
 mod fireworks;
@@ -17,12 +18,16 @@ mod together;
 mod vllm;
 mod xai;
 
+use crate::dialect::Dialect;
+
 /// What is known of a provider beforehand. The configuration may override the URL and the key.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Provider {
     /// The name used as `kind` in the configuration.
     pub kind: &'static str,
-    /// The URL that `/chat/completions` is appended to; `None` if it must be configured.
+    /// What it speaks below its base URL, its own language first: in that its key is sent and its models are listed.
+    pub dialects: &'static [&'static dyn Dialect],
+    /// The URL that `/chat/completions` or `/messages` is appended to; `None` if it must be configured.
     pub base_url: Option<&'static str>,
     /// The environment variable that holds the API key; `None` if no key is needed.
     pub api_key_variable: Option<&'static str>,
@@ -31,6 +36,7 @@ pub struct Provider {
 /// Every known provider. The order is that of discovery from the environment.
 pub const ALL: &[&Provider] = &[
     &openai::PROVIDER,
+    &anthropic::PROVIDER,
     &openrouter::PROVIDER,
     &groq::PROVIDER,
     &mistral::PROVIDER,

@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::config::stream::Stream as StreamConfig;
 use crate::error::Phase;
 
-/// How long to wait behind `[DONE]` for the end of the upstream's body, without which its connection cannot be used again.
+/// How long to wait behind the last event for the end of the upstream's body, without which its connection cannot be used again.
 const LINGER: Duration = Duration::from_millis(100);
 /// Further away than any stream lives.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -45,7 +45,7 @@ pub(super) enum Stage {
     Open { asked: Instant },
     /// The model speaks.
     Speaking,
-    /// `[DONE]` has come.
+    /// Its last event has come.
     Done,
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::canonical::Usage;
-use crate::dialect::openai_chat::observe::Observer;
+use crate::dialect::Observer;
 use crate::error::Error;
 use crate::telemetry::Record;
 use crate::telemetry::record::Outcome;

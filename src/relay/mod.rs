@@ -24,8 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::openai_chat::error::error_frame;
-use crate::dialect::openai_chat::observe::Observer;
+use crate::dialect::{Dialect, Observer};
 use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
@@ -40,6 +39,8 @@ pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Error>> + Send
 pin_project! {
     /// The streaming response body. See the [module documentation](self).
     pub struct Relay {
+        // The client's.
+        dialect: &'static dyn Dialect,
         source: Source,
         guard: StreamGuard,
         // What is still to be said when the source has ended.
@@ -90,13 +91,15 @@ impl Relay {
         shutdown: CancellationToken,
     ) -> Self {
         let clocks = Clocks::new(config, guard.started(), shutdown);
+        let dialect = stream.observer.dialect();
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { source, guard, last_words: Bytes::new(), clocks }
+        Self { dialect, source, guard, last_words: Bytes::new(), clocks }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
-    /// `provider` is the one asked first.
+    /// `provider` is the one asked first; the client speaks `dialect`.
     pub fn opening(
+        dialect: &'static dyn Dialect,
         provider: Arc<str>,
         opening: Opening,
         config: &StreamConfig,
@@ -105,7 +108,7 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started(), shutdown);
         let source = Source::Opening { provider, opening };
-        Self { source, guard, last_words: Bytes::new(), clocks }
+        Self { dialect, source, guard, last_words: Bytes::new(), clocks }
     }
 }
 
@@ -115,33 +118,33 @@ impl Body for Relay {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut this = self.project();
+        let dialect = *this.dialect;
         while !this.source.is_ended() {
-            match this.source.poll_run(cx, this.guard) {
+            let cause = match this.source.poll_run(cx, this.guard) {
+                Poll::Ready(Some(Ok(run))) if run.is_empty() => {
+                    this.clocks.as_mut().received();
+                    continue;
+                }
                 Poll::Ready(Some(Ok(run))) => {
-                    if run.is_empty() {
-                        this.clocks.as_mut().received();
-                        continue;
-                    }
                     this.clocks.passed();
                     return Poll::Ready(Some(Ok(send(run, this.guard))));
                 }
-                Poll::Ready(Some(Err(error))) => *this.last_words = this.source.end(Some(error), this.guard),
-                Poll::Ready(None) => *this.last_words = this.source.end(None, this.guard),
+                Poll::Ready(Some(Err(error))) => Some(error),
+                Poll::Ready(None) => None,
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => {
-                        let comment = Bytes::from_static(sse::KEEP_ALIVE);
+                        let sign_of_life = Bytes::from_static(dialect.keep_alive());
                         this.clocks.sent();
-                        return Poll::Ready(Some(Ok(send(comment, this.guard))));
+                        return Poll::Ready(Some(Ok(send(sign_of_life, this.guard))));
                     }
                     Due::Timeout(phase, limit) => {
-                        let provider = this.source.provider().to_owned();
-                        let error = Error::UpstreamTimeout { provider, phase, limit };
-                        *this.last_words = this.source.end(Some(error), this.guard);
+                        Some(Error::UpstreamTimeout { provider: this.source.provider().to_owned(), phase, limit })
                     }
-                    Due::End => *this.last_words = this.source.end(None, this.guard),
-                    Due::Shutdown => *this.last_words = this.source.end(Some(Error::ShuttingDown), this.guard),
+                    Due::Shutdown => Some(Error::ShuttingDown),
+                    Due::End => None,
                 },
-            }
+            };
+            *this.last_words = this.source.end(cause, dialect, this.guard);
         }
         if this.last_words.is_empty() {
             return Poll::Ready(None);
@@ -210,8 +213,8 @@ impl Source {
     }
 
     /// Ends the stream, orderly or for `cause`. Returns what is still to be said: nothing of our own if all is well, an error
-    /// event if not, and never `[DONE]`.
-    fn end(&mut self, cause: Option<Error>, guard: &mut StreamGuard) -> Bytes {
+    /// event in `dialect` if not, and never what would end a whole answer.
+    fn end(&mut self, cause: Option<Error>, dialect: &dyn Dialect, guard: &mut StreamGuard) -> Bytes {
         let (rest, verdict, told) = match self {
             Self::Open(open) => {
                 let rest = open.observer.observe_rest(&open.splitter.take_partial());
@@ -228,7 +231,7 @@ impl Source {
             }
             Err(error) => {
                 guard.fail(&error);
-                if told { rest } else { [rest, error_frame(&error)].concat().into() }
+                if told { rest } else { [rest, dialect.error_frame(&error)].concat().into() }
             }
         }
     }
@@ -263,7 +266,7 @@ impl Open {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
         if let Some(error) = self.observer.hidden_error() {
-            return Poll::Ready(Some(Err(response::reported(&self.upstream, error.clone()))));
+            return Poll::Ready(Some(Err(response::reported(self.observer.dialect(), &self.upstream, error.clone()))));
         }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
@@ -282,7 +285,7 @@ impl Open {
     /// answer that is complete.
     fn verdict(&self, cause: Option<Error>) -> Result<(), Error> {
         if let Some(error) = self.observer.error() {
-            return Err(response::reported(&self.upstream, error.clone()));
+            return Err(response::reported(self.observer.dialect(), &self.upstream, error.clone()));
         }
         match cause {
             _ if self.observer.is_complete() => Ok(()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use reqwest::Url;
 use rustls_platform_verifier::ConfigVerifierExt;
@@ -16,6 +16,7 @@ use super::{Body, UpstreamRequest, http1};
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
 use crate::config::stream::Stream as StreamConfig;
+use crate::dialect::Dialect;
 use crate::error::{Error, Phase};
 
 /// A provider that can be called. Belongs to one worker, whose runtime drives its connections.
@@ -23,6 +24,8 @@ use crate::error::{Error, Phase};
 pub struct Upstream {
     /// The provider's name in the configuration.
     pub name: Arc<str>,
+    /// What it speaks, its own language first.
+    pub dialects: Vec<&'static dyn Dialect>,
     /// For requests whose body is in hand; `None` where the provider is to be spoken to over HTTP/2.
     direct: Option<http1::Client>,
     /// For all others.
@@ -58,8 +61,10 @@ impl Upstream {
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("sluicegate/", env!("CARGO_PKG_VERSION"))));
         // A compressed stream arrives in lumps, and we could not read along.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let dialects = provider.dialects().to_vec();
         if let Some(key) = &provider.api_key {
-            headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose())));
+            let (name, value) = dialects[0].credentials(key.expose());
+            headers.insert(name, sensitive(&value));
         }
         for (name, value) in &provider.headers {
             let name: HeaderName = name.parse().expect("the configuration has been checked for header names");
@@ -76,6 +81,7 @@ impl Upstream {
         let direct = (!provider.http2).then(direct).transpose().map_err(|error| setup_error(causes(&*error)))?;
         Ok(Self {
             name: provider.name.as_str().into(),
+            dialects,
             direct,
             shared,
             base_url: base_url.to_owned(),
@@ -83,6 +89,11 @@ impl Upstream {
             headers,
             secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
         })
+    }
+
+    /// Whether it may be asked in `dialect`.
+    pub fn speaks(&self, dialect: &dyn Dialect) -> bool {
+        self.dialects.iter().any(|spoken| **spoken == *dialect)
     }
 
     /// Sends a request whose `body` is in hand.

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::openai_chat::observe::Observer;
+use crate::dialect::Observer;
 use crate::error::{Error, Phase};
 use crate::framing::{FrameTooLarge, Splitter};
 
@@ -48,7 +48,8 @@ pub struct OpenStream {
     pub asked: Instant,
 }
 
-/// Asks `targets` in turn until one has sent a first event, and returns its stream. The client asked at `started`.
+/// Asks `targets` in turn until one has sent a first event, and returns its stream, which is complete when `expected_ends`
+/// parts of it have ended. The client asked at `started`.
 ///
 /// # Errors
 ///
@@ -56,13 +57,13 @@ pub struct OpenStream {
 pub async fn open_stream(
     targets: Arc<[Target]>,
     request: UpstreamRequest,
-    choices: u32,
+    expected_ends: u32,
     config: StreamConfig,
     started: Instant,
 ) -> Result<OpenStream, Error> {
     let mut last = None;
     for target in &*targets {
-        match open_in_time(target, &request, choices, &config, started).await {
+        match open_in_time(target, &request, expected_ends, &config, started).await {
             Err(error) if error.retryable() => last = Some(error),
             result => return result,
         }
@@ -74,7 +75,7 @@ pub async fn open_stream(
 async fn open_in_time(
     target: &Target,
     request: &UpstreamRequest,
-    choices: u32,
+    expected_ends: u32,
     config: &StreamConfig,
     started: Instant,
 ) -> Result<OpenStream, Error> {
@@ -82,7 +83,7 @@ async fn open_in_time(
     let total = config.total_timeout.map(|limit| (started, Phase::Total, limit));
     let deadlines = [Some(first_token), total].into_iter().flatten();
     let (since, phase, limit) = deadlines.min_by_key(|(since, _, limit)| *since + *limit).unwrap_or(first_token);
-    match tokio::time::timeout_at(since + limit, open_one(target, request, choices, config)).await {
+    match tokio::time::timeout_at(since + limit, open_one(target, request, expected_ends, config)).await {
         Ok(result) => result,
         Err(_) => Err(timeout(&target.upstream.name, phase, limit)),
     }
@@ -91,19 +92,19 @@ async fn open_in_time(
 async fn open_one(
     target: &Target,
     request: &UpstreamRequest,
-    choices: u32,
+    expected_ends: u32,
     config: &StreamConfig,
 ) -> Result<OpenStream, Error> {
     let asked = Instant::now();
     let response = send(target, request, (Phase::Headers, config.headers_timeout)).await?;
-    let (parts, body) = response::expect_event_stream(&target.upstream, response).await?.into_parts();
+    let (parts, body) = response::expect_event_stream(request.dialect, &target.upstream, response).await?.into_parts();
     let open = OpenStream {
         target: target.clone(),
         headers: parts.headers,
         first: Bytes::new(),
         body,
         splitter: Splitter::new(config.max_frame_bytes),
-        observer: Observer::chat(choices),
+        observer: Observer::new(request.dialect, expected_ends),
         asked,
     };
     open.wait_for_first_frame(config).await
@@ -122,7 +123,7 @@ impl OpenStream {
         }
         let provider = &self.target.upstream.name;
         if let Some(error) = self.observer.error() {
-            return Err(response::reported(&self.target.upstream, error.clone()));
+            return Err(response::reported(self.observer.dialect(), &self.target.upstream, error.clone()));
         }
         if self.observer.is_garbled() {
             let what = "an event whose data is not JSON".to_owned();
@@ -233,6 +234,6 @@ async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamCo
     response::expect_identity(provider, response.headers())?;
     let (parts, body) = response.into_parts();
     let body = response::read_whole(provider, body, config).await?;
-    let usage = response::expect_answer(&target.upstream, &parts.headers, &body)?;
+    let usage = response::expect_answer(request.dialect, &target.upstream, &parts.headers, &body)?;
     Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })
 }

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use super::body::BrokenBody;
 use super::{Body, Upstream};
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::openai_chat::answer;
-use crate::dialect::openai_chat::error::UpstreamError;
+use crate::dialect::{Dialect, UpstreamError};
 use crate::error::{Error, Phase};
 use crate::framing::FrameTooLarge;
 
@@ -31,29 +30,16 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
     Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_frame_bytes", limit: error.limit }
 }
 
-/// An error that the upstream reported although its status was a success.
-pub fn reported(upstream: &Upstream, error: UpstreamError) -> Error {
+/// An error that the upstream reported, in the words of `dialect`, although its status was a success.
+pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError) -> Error {
     let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| status_of(word));
+    let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| dialect.status_of(word));
     Error::UpstreamReported {
         provider: upstream.name.to_string(),
         status: status.or_else(by_word),
         message: upstream.redact(error.message),
         r#type: error.r#type,
         code: error.code,
-    }
-}
-
-/// The status that goes with one of OpenAI's error codes or types.
-fn status_of(word: &str) -> Option<StatusCode> {
-    match word {
-        "invalid_api_key" | "authentication_error" => Some(StatusCode::UNAUTHORIZED),
-        "permission_error" => Some(StatusCode::FORBIDDEN),
-        "model_not_found" | "not_found_error" => Some(StatusCode::NOT_FOUND),
-        "insufficient_quota" => Some(StatusCode::TOO_MANY_REQUESTS),
-        "invalid_request_error" => Some(StatusCode::BAD_REQUEST),
-        word if word.contains("rate_limit") => Some(StatusCode::TOO_MANY_REQUESTS),
-        _ => None,
     }
 }
 
@@ -68,19 +54,15 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
         let what = format!("{status}; redirects are not followed. Set the provider's base_url to where it really is");
         return Err(Error::UpstreamUnexpected { provider, what });
     }
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let retry_after = header(RETRY_AFTER);
-    let content_type = header(CONTENT_TYPE);
-    let text = upstream.redact(String::from_utf8_lossy(&read_start(response.into_body()).await).into_owned());
+    let (parts, body) = response.into_parts();
+    let text = upstream.redact(String::from_utf8_lossy(&read_start(body).await).into_owned());
     let error = UpstreamError::parse(text.as_bytes());
     let message = match &error {
         Some(error) => error.message.clone(),
-        None => describe(&provider, status, content_type.as_deref(), &text),
+        None => describe(&provider, status, parts.headers.get(CONTENT_TYPE), &text),
     };
-    let in_shape =
-        |text: &String| serde_json::from_str::<serde_json::Value>(text).is_ok_and(|body| body["error"].is_object());
-    let body = Some(text).filter(in_shape).map(Bytes::from);
-    Err(Error::UpstreamStatus { provider, status, retry_after, body, message })
+    let body = error.is_some().then(|| Bytes::from(text));
+    Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, message })
 }
 
 /// The first part of the body of a response that is an error whatever it says, so that what breaks it off is no news.
@@ -99,12 +81,12 @@ async fn read_start(mut body: Body) -> BytesMut {
 }
 
 /// A sentence for an error response that says nothing readable. A page of HTML is named, not quoted.
-fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text: &str) -> String {
+fn describe(provider: &str, status: StatusCode, content_type: Option<&HeaderValue>, text: &str) -> String {
     let text = text.trim();
     if text.is_empty() {
         return format!("Upstream \"{provider}\" answered {status} without a message.");
     }
-    if content_type.is_some_and(|kind| kind.contains("html")) || text.starts_with('<') {
+    if content_type.is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.contains("html"))) || text.starts_with('<') {
         return format!("Upstream \"{provider}\" answered {status} with an HTML page; is its base_url right?");
     }
     let start: String = text.chars().filter(|character| !character.is_control()).take(300).collect();
@@ -113,6 +95,7 @@ fn describe(provider: &str, status: StatusCode, content_type: Option<&str>, text
 
 /// Passes an event stream on. Anything else becomes an error, and one in JSON is told in its own words.
 pub(super) async fn expect_event_stream(
+    dialect: &dyn Dialect,
     upstream: &Upstream,
     response: Response<Body>,
 ) -> Result<Response<Body>, Error> {
@@ -123,8 +106,8 @@ pub(super) async fn expect_event_stream(
         Some(kind) if is_event_stream(kind) => return Ok(response),
         Some(kind) => format!("content-type {kind:?} instead of text/event-stream"),
     };
-    match answer::parse(&read_start(response.into_body()).await) {
-        Ok(Err(error)) => Err(reported(upstream, error)),
+    match dialect.parse_answer(&read_start(response.into_body()).await) {
+        Ok(Err(error)) => Err(reported(dialect, upstream, error)),
         _ => Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what }),
     }
 }
@@ -161,10 +144,15 @@ pub(super) async fn read_whole(provider: &str, mut body: Body, config: &StreamCo
 }
 
 /// Checks that `body` is an answer in JSON, and returns the usage in it.
-pub(super) fn expect_answer(upstream: &Upstream, headers: &HeaderMap, body: &[u8]) -> Result<Option<Usage>, Error> {
-    match answer::parse(body) {
+pub(super) fn expect_answer(
+    dialect: &dyn Dialect,
+    upstream: &Upstream,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<Usage>, Error> {
+    match dialect.parse_answer(body) {
         Ok(Ok(usage)) => Ok(usage),
-        Ok(Err(error)) => Err(reported(upstream, error)),
+        Ok(Err(error)) => Err(reported(dialect, upstream, error)),
         Err(_) => {
             let kind = headers
                 .get(CONTENT_TYPE)
@@ -176,7 +164,7 @@ pub(super) fn expect_answer(upstream: &Upstream, headers: &HeaderMap, body: &[u8
 }
 
 /// Whether `content_type` is `text/event-stream`, with whatever parameters.
-pub fn is_event_stream(content_type: &http::HeaderValue) -> bool {
+pub fn is_event_stream(content_type: &HeaderValue) -> bool {
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A scripted model server: OpenAI Chat Completions over plain HTTP/1.1, where the model's name says what happens.
+What it does when asked in Anthropic Messages is in `messages.py`.
 
 It notes of every request how it ended. `GET /_log?prompt=TEXT` tells, once the request has ended or after `wait`
 seconds (3 unless given): a prompt that no other test uses finds a request again, whichever client sent it.
@@ -11,6 +12,8 @@ import asyncio
 import json
 import time
 from urllib.parse import parse_qsl, urlsplit
+
+import messages
 
 TEXT = ["Water", " finds", " its", " way", ",", " drop", " by", " drop."]
 THOUGHT = ["The", " user", " asks", " about", " water."]
@@ -82,6 +85,10 @@ class Reply:
             await self.event({**chunk({}), "choices": [], "usage": USAGE})
         await self.event("[DONE]")
         await self.write(b"0\r\n\r\n")
+
+    def cut(self):
+        """Closes the connection."""
+        raise Cut
 
     async def write(self, data):
         self.writer.write(data)
@@ -188,7 +195,7 @@ async def cut(reply):
     await reply.open()
     await reply.say(TEXT[:5])
     await reply.send(event(chunk({"content": TEXT[5]}))[:40])
-    raise Cut
+    reply.cut()
 
 
 async def error_event(reply):
@@ -257,6 +264,8 @@ async def models(reply):
 
 def script_for(path, request):
     model = request.get("model", "")
+    if path.startswith("/v1/messages"):
+        return messages.script_for(path, request)
     if path == "/v1/models":
         return models
     if path == "/v1/embeddings":

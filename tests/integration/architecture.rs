@@ -13,11 +13,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("relay", &["upstream", "telemetry", "dialect", "framing", "canonical", "config", "error"]),
     ("upstream", &["provider", "dialect", "framing", "canonical", "config", "error"]),
     ("telemetry", &["canonical", "config", "error"]),
-    ("config", &["provider", "error"]),
+    ("config", &["provider", "dialect", "error"]),
     ("dialect", &["framing", "canonical", "error"]),
     ("framing", &["error"]),
     ("canonical", &["error"]),
-    ("provider", &["error"]),
+    ("provider", &["dialect", "error"]),
     ("error", &[]),
     ("demo", &[]),
 ];

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod http2;
+mod messages;
 mod passthrough;
 mod remains;
 

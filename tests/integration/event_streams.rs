@@ -116,7 +116,7 @@ async fn a_recorded_stream_passes_byte_by_byte() {
 
 #[tokio::test]
 async fn no_recording_has_changed_since_it_was_made() {
-    for recording in Recording::exact() {
+    for recording in Recording::all() {
         let digest = ring::digest::digest(&ring::digest::SHA256, &recording.response());
         let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, recording.sha256, "{}", recording.file);

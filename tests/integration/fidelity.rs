@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::support::{Client, DONE, FINISH, Proxy, ROLE, Received, Recording, Script, Upstream, request, soon};
+use crate::support::{
+    Client, DONE, FINISH, Proxy, ROLE, Received, Recording, Script, Upstream, anthropic, request, soon,
+};
 
 /// JSON as no library writes it: what a parser would forget or spell anew is in it.
 const ODD: &str = r#"{ "unknown":{"model":"chat","numbers":[1.50e2, -0, 1E+400, 12345678901234567890]},
@@ -29,10 +31,12 @@ async fn renaming(upstream: &Upstream) -> Proxy {
 
 /// A stream or not, as it is asked.
 fn answer(received: &Received) -> Script {
-    if memchr::memmem::find(&received.body, b"\"stream\" :true").is_some() {
-        Script::stream().send([ROLE, FINISH, DONE].concat()).end()
-    } else {
+    if memchr::memmem::find(&received.body, b"\"stream\" :true").is_none() {
         Script::json("200 OK", "{\"choices\":[]}")
+    } else if received.head.starts_with("POST /v1/messages") {
+        anthropic::answer(&[])
+    } else {
+        Script::stream().send([ROLE, FINISH, DONE].concat()).end()
     }
 }
 
@@ -42,7 +46,7 @@ fn answer(received: &Received) -> Script {
 async fn only_the_model_of_a_request_is_changed() {
     let mut upstream = Upstream::start_with(answer).await;
     let proxy = renaming(&upstream).await;
-    for path in ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"] {
+    for path in ["/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/embeddings", "/v1/responses"] {
         for stream in ["", ",\"stream\" :false", ",\"stream\" :true"] {
             let body = ODD.replace("STREAM", stream);
             assert_eq!(proxy.post(path, body.clone()).await.status(), 200, "{path} {stream}");

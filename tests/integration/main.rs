@@ -9,6 +9,7 @@
 
 mod support;
 
+mod anthropic;
 mod architecture;
 mod auth;
 mod backpressure;
@@ -24,6 +25,7 @@ mod honest_ends;
 mod keep_alive;
 mod logs;
 mod models;
+mod observer;
 mod passthrough;
 mod reload;
 mod requests;

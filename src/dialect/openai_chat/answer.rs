@@ -1,15 +1,10 @@
 //! Reads an answer that did not stream.
 
-use super::error::UpstreamError;
 use super::wire::Chunk;
 use crate::canonical::Usage;
+use crate::dialect::UpstreamError;
 
-/// The usage that `body` reports, or the error it is although its status was a success.
-///
-/// # Errors
-///
-/// If the body is not JSON.
-pub fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
+pub(super) fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
     let Ok(answer) = serde_json::from_slice::<Chunk<'_>>(body) else {
         // Not an answer we know, but JSON is JSON.
         return serde_json::from_slice::<serde::de::IgnoredAny>(body).map(|_| Ok(None));

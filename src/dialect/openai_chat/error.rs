@@ -1,15 +1,16 @@
-//! Errors in OpenAI's shape: written for clients, read from upstreams.
+//! Errors in OpenAI's shape.
 //!
-//! Shape: <https://platform.openai.com/docs/guides/error-codes>. Readers accept what OpenAI's speakers make of it.
+//! <https://platform.openai.com/docs/guides/error-codes>
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::request::Malformed;
 use crate::error::{Error, Origin};
+use crate::framing::sse;
 
 #[derive(Debug, Serialize)]
 struct ErrorBody<'a> {
@@ -25,22 +26,32 @@ struct ErrorObject<'a> {
     code: Option<&'a str>,
 }
 
-/// The JSON body that tells `error` to a client. An upstream's own error in OpenAI's shape is told in its own words.
-pub fn error_body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error {
+pub(super) fn body(error: &Error) -> Bytes {
+    if let Error::UpstreamStatus { body: Some(body), .. } = error
+        && serde_json::from_slice::<Value>(body).is_ok_and(|body| body["error"].is_object())
+    {
         return body.clone();
     }
     let body = ErrorBody { error: error.into() };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
 }
 
-/// `error` as an event inside a stream. OpenAI's SDKs raise on any event whose data has a top-level `error`.
-pub fn error_frame(error: &Error) -> Bytes {
-    let mut body = error_body(error).to_vec();
-    // An upstream's body may be spread over lines, and an event's data line may not. Outside of strings a line break is
-    // white space to JSON; inside of them there is none.
-    body.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-    Bytes::from([b"data: ", &body[..], b"\n\n"].concat())
+/// OpenAI's SDKs raise on any event whose data has a top-level `error`.
+pub(super) fn frame(error: &Error) -> Bytes {
+    sse::write_json(None, &body(error))
+}
+
+/// The status that goes with an error code or type.
+pub(super) fn status_of(word: &str) -> Option<StatusCode> {
+    match word {
+        "invalid_api_key" | "authentication_error" => Some(StatusCode::UNAUTHORIZED),
+        "permission_error" => Some(StatusCode::FORBIDDEN),
+        "model_not_found" | "not_found_error" => Some(StatusCode::NOT_FOUND),
+        "insufficient_quota" => Some(StatusCode::TOO_MANY_REQUESTS),
+        "invalid_request_error" => Some(StatusCode::BAD_REQUEST),
+        word if word.contains("rate_limit") => Some(StatusCode::TOO_MANY_REQUESTS),
+        _ => None,
+    }
 }
 
 impl<'a> From<&'a Error> for ErrorObject<'a> {
@@ -49,7 +60,9 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
         let object = |r#type, param, code| Self { message, r#type, param, code };
         match (error, error.origin()) {
             (Error::InvalidRequest { param, .. }, _) => object("invalid_request_error", *param, None),
-            (Error::ModelNotFound { .. }, _) => object("invalid_request_error", Some("model"), Some(error.kind())),
+            (Error::ModelNotFound { .. } | Error::WrongDialect { .. }, _) => {
+                object("invalid_request_error", Some("model"), Some(error.kind()))
+            }
             (Error::UpstreamReported { r#type, code, .. }, _) => object(
                 r#type.as_deref().unwrap_or("upstream_error"),
                 None,
@@ -62,100 +75,9 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
     }
 }
 
-impl From<Malformed> for Error {
-    fn from(malformed: Malformed) -> Self {
-        Self::InvalidRequest { message: malformed.message, param: malformed.param }
-    }
-}
-
-/// What an upstream said went wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UpstreamError {
-    /// Its message, or its whole error value where no message is found.
-    pub message: String,
-    /// Its `type`, if it gave one.
-    pub r#type: Option<String>,
-    /// Its `code`, if it gave one; numbers are written out.
-    pub code: Option<String>,
-    /// An HTTP status between 400 and 599, if its code is one.
-    pub status: Option<u16>,
-}
-
-impl UpstreamError {
-    /// Reads an error from a response body or the data of an event.
-    ///
-    /// Known shapes: `{"error": {…}}` (OpenAI), `{"error": "text"}` (xAI, Ollama), `{"object": "error", "message": …}` (vLLM),
-    /// `{"message": …}`, `{"detail": …}` (FastAPI), and any of them alone in an array (Gemini). `None` if the text is no
-    /// JSON or no error.
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        let value: Value = serde_json::from_slice(text).ok()?;
-        let value = value.as_array().and_then(|values| values.first()).unwrap_or(&value);
-        let object = value.as_object()?;
-        match object.get("error") {
-            Some(error) if is_truthy(error) => Some(Self::from_value(error, object.get("code"))),
-            _ if object.get("object").and_then(Value::as_str) == Some("error") => Some(Self::from_value(value, None)),
-            _ => ["message", "detail"]
-                .iter()
-                .find_map(|name| object.get(*name))
-                .map(|found| Self { message: to_text(found), ..Self::from_value(value, None) }),
-        }
-    }
-
-    fn from_value(error: &Value, outer_code: Option<&Value>) -> Self {
-        let field = |name| error.get(name).filter(|value| !value.is_null());
-        let code = field("code").or(outer_code);
-        let status = [code, field("status_code"), field("status")].into_iter().flatten().find_map(to_number);
-        Self {
-            message: to_text(field("message").or(field("detail")).unwrap_or(error)),
-            r#type: field("type").map(to_text),
-            code: code.map(to_text),
-            status: status.and_then(|status| u16::try_from(status).ok()).filter(|status| (400..600).contains(status)),
-        }
-    }
-}
-
-/// Azure writes its numbers as text.
-fn to_number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn to_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// SDKs take an `error` of null, false or "" for none.
-fn is_truthy(value: &Value) -> bool {
-    !matches!(value, Value::Null | Value::Bool(false)) && value.as_str() != Some("")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse(text: &str) -> UpstreamError {
-        UpstreamError::parse(text.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn every_known_shape_yields_its_message() {
-        assert_eq!(
-            parse(r#"{"error":{"message":"no","type":"t","code":"c"}}"#),
-            UpstreamError { message: "no".into(), r#type: Some("t".into()), code: Some("c".into()), status: None }
-        );
-        assert_eq!(parse(r#"{"code":"invalid-argument","error":"bad key"}"#).code.as_deref(), Some("invalid-argument"));
-        assert_eq!(parse(r#"{"object":"error","message":"m","code":404}"#).status, Some(404));
-        assert_eq!(parse(r#"{"detail":"Not Found"}"#).message, "Not Found");
-        assert_eq!(parse(r#"{"error":{"code":429,"message":"slow"}}"#).status, Some(429));
-        assert_eq!(parse(r#"{"error":{"code":"401","message":"denied"}}"#).status, Some(401));
-        assert_eq!(parse(r#"{"error":{"detail":"out of memory"}}"#).message, "out of memory");
-        assert_eq!(parse(r#"[{"error":{"code":400,"message":"no"}}]"#).message, "no");
-    }
-
-    #[test]
-    fn an_answer_is_no_error() {
-        assert_eq!(UpstreamError::parse(br#"{"choices":[],"error":null}"#), None);
-        assert_eq!(UpstreamError::parse(b"<html>"), None);
-    }
 
     #[test]
     fn an_error_event_is_one_data_line_however_the_message_is_written() {
@@ -163,12 +85,12 @@ mod tests {
         let error = Error::UpstreamStatus {
             provider: "p".into(),
             status: http::StatusCode::TOO_MANY_REQUESTS,
-            retry_after: None,
+            headers: Box::default(),
             body: Some(body),
             message: "a\nb".into(),
         };
-        assert_eq!(error_frame(&error), "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n");
+        assert_eq!(frame(&error), "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n");
         let forged = Error::ModelNotFound { model: "x\r\n\r\ndata: forged".into() };
-        assert_eq!(error_frame(&forged).iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count(), 2);
+        assert_eq!(frame(&forged).iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count(), 2);
     }
 }

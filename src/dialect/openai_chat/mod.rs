@@ -2,8 +2,94 @@
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat>, and recorded streams of its many speakers.
 
-pub mod answer;
-pub mod error;
-pub mod observe;
-pub mod request;
+mod answer;
+mod error;
+mod observe;
+mod request;
 mod wire;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Dialect, Learned, Malformed, Request, UpstreamError};
+use crate::canonical::Usage;
+use crate::error::Error;
+use crate::framing::sse;
+
+/// The dialect of `POST /v1/chat/completions`, and of its elder, `POST /v1/completions`.
+///
+/// A stream is complete by `[DONE]`, which ends it, or by a finish reason for each of its choices.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenAiChat;
+
+impl Dialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        "openai-chat"
+    }
+
+    fn title(&self) -> &'static str {
+        "OpenAI Chat Completions"
+    }
+
+    fn endpoint(&self) -> &'static str {
+        "/v1/chat/completions"
+    }
+
+    fn sample_request(&self, model: &str) -> String {
+        format!(r#"{{"model":"{model}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}"#)
+    }
+
+    fn owns(&self, path: &str) -> bool {
+        matches!(path, "/v1/chat/completions" | "/chat/completions" | "/v1/completions")
+    }
+
+    fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
+        request::parse(body)
+    }
+
+    fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
+        answer::parse(body)
+    }
+
+    fn is_another_token(&self, run: &[u8], speaking: bool) -> bool {
+        observe::is_another_token(run, speaking)
+    }
+
+    fn observe(&self, name: Option<&[u8]>, data: &str, learned: &mut Learned) {
+        observe::observe(name, data, learned);
+    }
+
+    fn status_of(&self, word: &str) -> Option<StatusCode> {
+        error::status_of(word)
+    }
+
+    fn error_body(&self, error: &Error) -> Bytes {
+        error::body(error)
+    }
+
+    fn error_frame(&self, error: &Error) -> Bytes {
+        error::frame(error)
+    }
+
+    fn keep_alive(&self) -> &'static [u8] {
+        sse::KEEP_ALIVE
+    }
+
+    fn credentials(&self, key: &str) -> (HeaderName, String) {
+        (AUTHORIZATION, format!("Bearer {key}"))
+    }
+
+    fn models_path(&self) -> &'static str {
+        "/models"
+    }
+
+    fn model_card(&self, id: &str, owner: &str) -> Value {
+        json!({ "id": id, "object": "model", "created": 0, "owned_by": owner })
+    }
+
+    fn model_list(&self, models: &[Value]) -> Value {
+        json!({ "object": "list", "data": models })
+    }
+}

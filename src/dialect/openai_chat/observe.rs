@@ -1,223 +1,58 @@
-//! Reads along with a stream that passes untouched.
+//! What the events of a chat stream tell.
 //!
-//! An observer never changes or delays a byte. It learns what the relay must know to end a stream honestly and to account
-//! for it: whether content has come, whether the stream is complete, its usage, and whether the upstream reported an error.
-//!
-//! Almost every frame is a token that says nothing of this. Such frames are recognised by searching their bytes for the few
-//! words that matter, and only the others are parsed. The search cannot be fooled by text that the model writes: inside a
-//! JSON string the quote that ends a key is escaped.
+//! The search for words that matter cannot be fooled by text that the model writes: inside a JSON string the quote that ends
+//! a key is escaped.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use memchr::memmem::{self, Finder};
 
-use super::error::UpstreamError;
+use super::OpenAiChat;
 use super::wire::Chunk;
-use crate::canonical::Usage;
-use crate::framing::sse::{self, Event};
-
-/// What has been learned of one stream.
-#[derive(Debug)]
-pub struct Observer {
-    /// Finish reasons that make the stream complete without `[DONE]`; `None` if its end needs no announcement.
-    expected_finishes: Option<u32>,
-    finishes: u32,
-    started: bool,
-    data: bool,
-    content: bool,
-    done: bool,
-    usage: Option<Usage>,
-    error: Option<UpstreamError>,
-    /// The error stands where clients look for it.
-    error_visible: bool,
-    garbled: bool,
-}
+use crate::dialect::{Learned, Observer, UpstreamError};
 
 impl Observer {
     /// An observer of a chat completion or legacy completion of `choices` choices.
     pub fn chat(choices: u32) -> Self {
-        Self::new(Some(choices))
-    }
-
-    /// An observer of any other event stream of OpenAI's endpoints, whose end need not be announced.
-    pub fn opaque() -> Self {
-        Self::new(None)
-    }
-
-    fn new(expected_finishes: Option<u32>) -> Self {
-        Self {
-            expected_finishes,
-            finishes: 0,
-            started: false,
-            data: false,
-            content: false,
-            done: false,
-            usage: None,
-            error: None,
-            error_visible: false,
-            garbled: false,
-        }
-    }
-
-    /// Reads a run of whole frames and returns how many of its bytes may pass: all of them, but for an error that clients
-    /// would not see and what stands behind it.
-    pub fn observe(&mut self, run: &[u8]) -> usize {
-        if run.is_empty() || self.is_another_token(run) {
-            return run.len();
-        }
-        let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
-        let mut passed = run.len() - text.len();
-        for frame in sse::frames(text) {
-            if !self.is_another_token(frame) {
-                self.observe_event(&Event::parse(frame));
-            }
-            if self.hidden_error().is_some() {
-                return passed;
-            }
-            passed += frame.len();
-        }
-        passed
-    }
-
-    /// Whether there is nothing to learn from `run` but that the model speaks.
-    fn is_another_token(&mut self, run: &[u8]) -> bool {
-        let is_another = (self.content || is_plain_text(run)) && !is_notable(run);
-        if is_another {
-            (self.started, self.data, self.content) = (true, true, true);
-        }
-        is_another
-    }
-
-    /// Reads what stood behind the last whole frame when the body ended. Returns it as a frame if it lacks nothing but the
-    /// empty line.
-    pub fn observe_rest(&mut self, rest: &[u8]) -> Option<Bytes> {
-        if rest.is_empty() {
-            return None;
-        }
-        // Some servers end a stream that fails in a bare error body.
-        if let Some(error) = UpstreamError::parse(rest) {
-            self.fail(error, false);
-            return None;
-        }
-        let event = Event::parse(sse::strip_bom(rest));
-        let is_whole = match event.data.as_deref() {
-            Some(b"[DONE]") => true,
-            Some(data) => serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
-            None => event.error.is_some(),
-        };
-        let frame = is_whole.then(|| Bytes::from(sse::end_frame(rest)))?;
-        let passed = self.observe(&frame);
-        Some(frame.slice(..passed))
-    }
-
-    fn observe_event(&mut self, event: &Event<'_>) {
-        if let Some(error) = event.error.and_then(|text| UpstreamError::parse(&wrap_error(text))) {
-            self.fail(error, false);
-        }
-        let Some(data) = event.data.as_deref() else { return };
-        self.data = true;
-        // As clients read it: malformed text is replaced, and what stands around it counts. There hardly ever is any.
-        let data = &*str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
-        if data == "[DONE]" {
-            self.done = true;
-        } else if event.event == Some(b"error") {
-            let text = || UpstreamError { message: data.to_owned(), ..Default::default() };
-            // Streams whose end we do not know have errors of their own kind, and their clients know them.
-            let visible = self.expected_finishes.is_none() || has_error(data);
-            self.fail(UpstreamError::parse(data.as_bytes()).unwrap_or_else(text), visible);
-        } else if self.expected_finishes.is_none() {
-            self.content = true;
-        } else {
-            self.observe_chunk(data);
-        }
-    }
-
-    fn observe_chunk(&mut self, data: &str) {
-        let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
-            // JSON of an unknown shape may mean something to the client.
-            self.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
-            return;
-        };
-        if (chunk.error.is_some() || chunk.is_error_object())
-            && let Some(error) = UpstreamError::parse(data.as_bytes())
-        {
-            self.fail(error, chunk.error.is_some());
-        }
-        for choice in chunk.choices.iter().flatten() {
-            self.content |= choice.has_content();
-            self.finishes += u32::from(choice.finish_reason.is_some());
-        }
-        if let Some(usage) = chunk.usage {
-            self.usage = Some(usage.into());
-        }
-    }
-
-    fn fail(&mut self, error: UpstreamError, visible: bool) {
-        self.error = Some(error);
-        self.error_visible = visible;
-    }
-
-    /// Whether any event with data has come. Comments are not data.
-    pub fn has_data(&self) -> bool {
-        self.data
-    }
-
-    /// Whether the model has said anything yet: an announced role is no content.
-    pub fn has_content(&self) -> bool {
-        self.content
-    }
-
-    /// Whether `[DONE]` has come, after which nothing more is expected.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// Whether the answer is known to be whole: by `[DONE]`, or by all its finish reasons.
-    pub fn is_complete(&self) -> bool {
-        self.done || self.expected_finishes.is_some_and(|expected| self.finishes >= expected)
-    }
-
-    /// Whether the upstream may end its body here: a complete answer, or a stream whose end need not be announced.
-    pub fn may_end(&self) -> bool {
-        self.is_complete() || self.expected_finishes.is_none()
-    }
-
-    /// The last usage the provider reported.
-    pub fn usage(&self) -> Option<Usage> {
-        self.usage
-    }
-
-    /// The error the upstream reported inside the stream.
-    pub fn error(&self) -> Option<&UpstreamError> {
-        self.error.as_ref()
-    }
-
-    /// Whether clients see that error: OpenAI's SDKs look for a top-level `error` in the data of an event, nowhere else.
-    pub fn is_error_visible(&self) -> bool {
-        self.error_visible
-    }
-
-    /// That error, if clients do not see it.
-    pub fn hidden_error(&self) -> Option<&UpstreamError> {
-        self.error().filter(|_| !self.error_visible)
-    }
-
-    /// Whether data has come that is no JSON.
-    pub fn is_garbled(&self) -> bool {
-        self.garbled
+        Self::new(&OpenAiChat, choices)
     }
 }
 
-/// The value of an `error` field is the inner object; the reader wants the outer one.
-fn wrap_error(text: &[u8]) -> Vec<u8> {
-    [b"{\"error\":", text, b"}"].concat()
+/// Whether there is nothing to learn from `run` but that the model speaks.
+pub(super) fn is_another_token(run: &[u8], speaking: bool) -> bool {
+    (speaking || is_plain_text(run)) && !is_notable(run)
 }
 
-/// Whether `data` has its error where clients look for it.
-fn has_error(data: &str) -> bool {
-    serde_json::from_str::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some())
+pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
+    if data == "[DONE]" {
+        learned.done = true;
+    } else if name == Some(b"error") {
+        // OpenAI's SDKs look for a top-level `error` in the data of an event, nowhere else.
+        let visible = serde_json::from_str::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some());
+        learned.fail(UpstreamError::of_event(data), visible);
+    } else {
+        observe_chunk(data, learned);
+    }
+}
+
+fn observe_chunk(data: &str, learned: &mut Learned) {
+    let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
+        // JSON of an unknown shape may mean something to the client.
+        learned.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
+        return;
+    };
+    if (chunk.error.is_some() || chunk.is_error_object())
+        && let Some(error) = UpstreamError::parse(data.as_bytes())
+    {
+        learned.fail(error, chunk.error.is_some());
+    }
+    for choice in chunk.choices.iter().flatten() {
+        learned.content |= choice.has_content();
+        learned.ends += u32::from(choice.finish_reason.is_some());
+    }
+    if let Some(usage) = chunk.usage {
+        learned.usage = Some(usage.into());
+    }
 }
 
 struct Needles {

@@ -1,38 +1,9 @@
-//! What the proxy must know of a request; everything else passes unread.
-
-use std::borrow::Cow;
-use std::fmt::Display;
-use std::ops::Range;
+//! The fields of a chat completion's body that decide what the proxy does with it.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::patch;
-
-/// Deeper than any request is; many parsers behind us recurse.
-const MAX_DEPTH: usize = 128;
-
-/// The fields of an OpenAI request body that decide what the proxy does with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The model asked for; `None` if the body has no such field.
-    pub model: Option<String>,
-    /// Where the JSON string of `model` stands in the body.
-    pub model_span: Range<usize>,
-    /// Whether the answer is to be streamed.
-    pub stream: bool,
-    /// The number of choices asked for, at least one.
-    pub choices: u32,
-}
-
-/// The body cannot be understood. The message says what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
-    /// A sentence for the client.
-    pub message: String,
-    /// The field that is wrong, if it is a field.
-    pub param: Option<&'static str>,
-}
+use crate::dialect::request::{self, Malformed, Request};
 
 #[derive(Deserialize)]
 struct Wire<'a> {
@@ -44,112 +15,9 @@ struct Wire<'a> {
     n: Option<&'a RawValue>,
 }
 
-impl Request {
-    /// Reads `body`, which must be one JSON object.
-    ///
-    /// # Errors
-    ///
-    /// [`Malformed`] if the body is no JSON object or is nested deeper than 128 levels, if one of the fields read here
-    /// appears twice (whoever reads it next might take the other one) or has the wrong type.
-    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let malformed = |what: &dyn Display| Malformed {
-            message: format!("We could not parse the JSON body of your request: {what}. Send one JSON object."),
-            param: None,
-        };
-        let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-        if depth(body) > MAX_DEPTH {
-            return Err(malformed(&format_args!("it is nested deeper than {MAX_DEPTH} levels")));
-        }
-        Ok(Self {
-            model: wire.model.map(parse_model).transpose()?,
-            model_span: wire.model.map_or(0..0, |model| patch::span(body, model)),
-            stream: wire.stream.map(parse_stream).transpose()?.unwrap_or(false),
-            // A provider judges a strange `n`; here it only tells how many finish reasons to expect.
-            choices: wire.n.and_then(|n| n.get().parse().ok()).unwrap_or(1).max(1),
-        })
-    }
-}
-
-fn parse_model(value: &RawValue) -> Result<String, Malformed> {
-    match serde_json::from_str::<Cow<'_, str>>(value.get()) {
-        Ok(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(Malformed { message: "`model` must be a non-empty string.".to_owned(), param: Some("model") }),
-    }
-}
-
-fn parse_stream(value: &RawValue) -> Result<bool, Malformed> {
-    match value.get() {
-        "true" => Ok(true),
-        "false" | "null" => Ok(false),
-        _ => Err(Malformed { message: "`stream` must be true or false.".to_owned(), param: Some("stream") }),
-    }
-}
-
-/// How deep the arrays and objects of `json`, which is valid, are nested. serde_json skips what nobody reads without counting.
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = json.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth -= 1,
-            b'"' => skip_string(&mut bytes),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => drop(bytes.next()),
-            _ => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_model_is_found_where_it_stands() {
-        let body = br#"{"messages":[{"model":"not this"}], "model" : "caf\u00e9","stream":true,"n":3}"#;
-        let request = Request::parse(body).unwrap();
-        assert_eq!(request.model.as_deref(), Some("café"));
-        assert_eq!(&body[request.model_span.clone()], br#""caf\u00e9""#);
-        assert!(request.stream);
-        assert_eq!(request.choices, 3);
-    }
-
-    #[test]
-    fn what_is_absent_has_a_default() {
-        let request = Request::parse(b"{}").unwrap();
-        assert_eq!((request.model, request.stream, request.choices), (None, false, 1));
-    }
-
-    #[test]
-    fn bad_bodies_are_refused_with_the_field_that_is_wrong() {
-        let param = |body: &[u8]| Request::parse(body).unwrap_err().param;
-        assert_eq!(param(b"{\"model\": 7}"), Some("model"));
-        assert_eq!(param(b"{\"model\": \"\"}"), Some("model"));
-        assert_eq!(param(b"{\"stream\": \"yes\"}"), Some("stream"));
-        for body in [&b"[]"[..], b"{", b"{} x", b"", b"{\"model\":\"a\",\"model\":\"b\"}", b"{\"model\":\"\xff\"}"] {
-            assert_eq!(param(body), None, "{body:?}");
-        }
-    }
-
-    #[test]
-    fn nesting_is_bounded() {
-        let nested =
-            |levels| format!("{{\"a\":\"]}}\\\"\",\"messages\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
-        assert!(Request::parse(nested(MAX_DEPTH - 1).as_bytes()).is_ok());
-        assert!(Request::parse(nested(MAX_DEPTH).as_bytes()).unwrap_err().message.contains("128 levels"));
-        assert!(Request::parse(nested(100_000).as_bytes()).is_err());
-    }
+pub(super) fn parse(body: &[u8]) -> Result<Request, Malformed> {
+    let wire: Wire<'_> = request::read(body)?;
+    // A provider judges a strange `n`; here it only tells how many finish reasons to expect.
+    let choices = wire.n.and_then(|n| n.get().parse().ok()).unwrap_or(1).max(1);
+    Request::new(body, wire.model, wire.stream, choices)
 }

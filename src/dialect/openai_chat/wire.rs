@@ -113,6 +113,7 @@ impl From<Usage> for canonical::Usage {
             input_tokens: usage.prompt_tokens.unwrap_or(0),
             output_tokens: usage.completion_tokens.unwrap_or(0),
             cached_input_tokens: usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
+            cache_write_input_tokens: 0,
             reasoning_output_tokens: usage
                 .completion_tokens_details
                 .and_then(|details| details.reasoning_tokens)

@@ -20,20 +20,31 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// All that were recorded byte for byte, in the order of the manifest.
-    pub fn exact() -> Vec<Self> {
+    /// All of them, in the order of the manifest.
+    pub fn all() -> Vec<Self> {
         #[derive(Deserialize)]
         struct Manifest {
             recordings: Vec<Recording>,
         }
         let manifest: Manifest = serde_json::from_slice(&read("manifest.json")).unwrap();
-        manifest.recordings.into_iter().filter(|recording| recording.fidelity.starts_with("exact")).collect()
+        manifest.recordings
     }
 
-    /// The recorded streams of one dialect.
-    pub fn exact_streams(dialect: &str) -> Vec<Self> {
-        let recordings = Self::exact().into_iter();
+    /// All that were recorded byte for byte.
+    pub fn exact() -> Vec<Self> {
+        Self::all().into_iter().filter(|recording| recording.fidelity.starts_with("exact")).collect()
+    }
+
+    /// The streams of one dialect.
+    pub fn streams(dialect: &str) -> Vec<Self> {
+        let recordings = Self::all().into_iter();
         recordings.filter(|recording| recording.dialect == dialect && recording.file.ends_with(".sse")).collect()
+    }
+
+    /// Those of them that were recorded byte for byte.
+    pub fn exact_streams(dialect: &str) -> Vec<Self> {
+        let streams = Self::streams(dialect).into_iter();
+        streams.filter(|recording| recording.fidelity.starts_with("exact")).collect()
     }
 
     pub fn is(&self, tag: &str) -> bool {

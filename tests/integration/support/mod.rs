@@ -10,6 +10,7 @@
 
 #![allow(dead_code, unused_imports, reason = "a vocabulary is not used up by any one test")]
 
+pub mod anthropic;
 mod client;
 mod error;
 mod fixtures;

@@ -1,0 +1,120 @@
+//! Anthropic Messages.
+//!
+//! Source: <https://docs.claude.com/en/api/messages>, and recorded streams.
+
+mod answer;
+mod error;
+mod observe;
+mod request;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Dialect, Learned, Malformed, Request, UpstreamError};
+use crate::canonical::Usage;
+use crate::error::Error;
+use crate::framing::sse::Event;
+
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The dialect of `POST /v1/messages`.
+///
+/// A stream is complete by `message_stop` and by nothing else. A `stop_reason` comes before it, but more may follow: usage,
+/// another `message_delta`. Nobody who speaks the dialect is known to leave `message_stop` out.
+#[derive(Debug, Clone, Copy)]
+pub struct Anthropic;
+
+impl Dialect for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn title(&self) -> &'static str {
+        "Anthropic Messages"
+    }
+
+    fn endpoint(&self) -> &'static str {
+        "/v1/messages"
+    }
+
+    fn sample_request(&self, model: &str) -> String {
+        format!(
+            r#"{{"model":"{model}","max_tokens":256,"stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}"#
+        )
+    }
+
+    fn owns(&self, path: &str) -> bool {
+        path.strip_prefix(self.endpoint()).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+
+    fn marks(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(VERSION)
+    }
+
+    fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
+        request::parse(body)
+    }
+
+    fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
+        answer::parse(body)
+    }
+
+    fn is_another_token(&self, run: &[u8], speaking: bool) -> bool {
+        observe::is_another_token(run, speaking)
+    }
+
+    fn is_sign_of_life(&self, event: &Event<'_>) -> bool {
+        event.event == Some(b"ping")
+    }
+
+    fn observe(&self, name: Option<&[u8]>, data: &str, learned: &mut Learned) {
+        observe::observe(name, data, learned);
+    }
+
+    fn status_of(&self, word: &str) -> Option<StatusCode> {
+        error::status_of(word)
+    }
+
+    fn error_body(&self, error: &Error) -> Bytes {
+        error::body(error)
+    }
+
+    fn error_frame(&self, error: &Error) -> Bytes {
+        error::frame(error)
+    }
+
+    /// Anthropic's own sign of life, [which may come anywhere](https://docs.claude.com/en/docs/build-with-claude/streaming#ping-events).
+    /// Its SDKs drop it before anything looks for `message_start`, so it may come before that too.
+    fn keep_alive(&self) -> &'static [u8] {
+        b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
+    }
+
+    fn credentials(&self, key: &str) -> (HeaderName, String) {
+        (API_KEY, key.to_owned())
+    }
+
+    /// <https://docs.claude.com/en/api/versioning>
+    fn version(&self) -> Option<(HeaderName, HeaderValue)> {
+        Some((VERSION, HeaderValue::from_static("2023-06-01")))
+    }
+
+    /// <https://docs.claude.com/en/api/models-list>: 20 a page unless asked for more.
+    fn models_path(&self) -> &'static str {
+        "/models?limit=1000"
+    }
+
+    fn model_card(&self, id: &str, _owner: &str) -> Value {
+        // A release date that is unknown is the epoch.
+        json!({ "type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z" })
+    }
+
+    fn model_list(&self, models: &[Value]) -> Value {
+        let id = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
+        json!({ "data": models, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last()) })
+    }
+}
