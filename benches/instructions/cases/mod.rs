@@ -1,0 +1,27 @@
+//! What is counted: the steps of a token's and a request's way.
+
+mod chunked;
+mod clock;
+mod connection;
+mod frames;
+mod log_line;
+mod observer;
+mod relay;
+mod request;
+mod splitter;
+mod stream;
+
+/// One step by itself.
+pub(crate) struct Case {
+    /// `part/what happens`.
+    pub(crate) name: &'static str,
+    /// Prepares the step and returns it: each call is one unit.
+    pub(crate) set_up: fn() -> Box<dyn FnMut()>,
+}
+
+/// All cases, in the order of a stream's life.
+pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
+    [request::CASES, chunked::CASES, splitter::CASES, observer::CASES, relay::CASES, connection::CASES, log_line::CASES]
+        .into_iter()
+        .flatten()
+}
