@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::support::anthropic::{
-    ANSWER, FINISH, PING, START, STOP, answer, ask, message, proxy_before, proxy_configured, text,
+    ANSWER, FINISH, PING, START, STOP, answer, ask, error_event, message, proxy_before, proxy_configured, text,
 };
-use crate::support::{Client, Recording, Reply, Script, Upstream, request, soon};
+use crate::support::{Client, Recording, Reply, Script, Upstream, client, request, soon};
 
 #[tokio::test]
 async fn every_recorded_stream_passes_byte_for_byte_however_it_is_cut() {
@@ -112,4 +112,22 @@ async fn the_connection_of_a_complete_stream_serves_the_next_request() {
         ask(&proxy, true).await;
     }
     assert_eq!([upstream.request_count(), upstream.accepted_count()], [3, 1]);
+}
+
+#[tokio::test]
+async fn a_stream_of_another_endpoint_is_kept_alive_and_ended_in_the_client_s_dialect_too() {
+    let event = "event: completion\ndata: {\"type\":\"completion\",\"completion\":\"hi\"}\n\n";
+    let begun = || Script::stream().send(event).wait(300);
+    let upstream = Upstream::in_turn([begun().end(), begun().close()]).await;
+    let often = Some(Duration::from_millis(100));
+    let proxy = proxy_configured(&upstream, |config| config.stream.keep_alive = often).await;
+    let ask = async || {
+        let request = client().post(proxy.url("/v1/complete")).header("anthropic-version", "2023-06-01");
+        let request = request.header("content-type", "application/json").body(message(true));
+        Reply::of(soon("a response head", request.send()).await.unwrap()).await
+    };
+    let whole = ask().await;
+    assert!(whole.body.contains(PING), "{whole:?}");
+    assert_eq!(whole.body.replace(PING, ""), event);
+    assert_eq!(error_event(&ask().await).0, "api_error");
 }
