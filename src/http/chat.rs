@@ -42,8 +42,8 @@ pub(super) async fn count_tokens(Extension(context): Extension<Context>, request
     answer(&context, &targets, &request).await
 }
 
-/// Anthropic's SDKs ask for what is beta with a query.
-fn with_query(path: &str, uri: &Uri) -> String {
+/// `path` with the query of `uri`: Anthropic's SDKs ask for what is beta with one.
+pub(super) fn with_query(path: &str, uri: &Uri) -> String {
     uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 

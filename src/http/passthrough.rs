@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
-use super::chat::event_stream;
+use super::chat::{event_stream, with_query};
 use super::state::Context;
 use super::{body, headers};
 use crate::dialect::Observer;
@@ -87,7 +87,7 @@ fn upstream_path(parts: &Parts) -> Result<String, Error> {
     if plain.split('/').any(|segment| segment == "." || segment == "..") {
         return Err(Error::PathNotFound);
     }
-    Ok(parts.uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+    Ok(with_query(path, &parts.uri))
 }
 
 fn query_model(parts: &Parts) -> Option<&str> {

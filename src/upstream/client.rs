@@ -12,7 +12,6 @@ use rustls_platform_verifier::ConfigVerifierExt;
 
 use super::body::causes;
 use super::{Body, UpstreamRequest, http1};
-
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
 use crate::config::stream::Stream as StreamConfig;

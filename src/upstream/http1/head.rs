@@ -76,8 +76,7 @@ pub(super) fn parse(received: &Bytes) -> io::Result<Option<(Parts, usize)>> {
     let mut start = 0;
     loop {
         match parse_one(&received.slice(start..))? {
-            Some((parts, length)) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
-                let _ = (parts, length);
+            Some((parts, _)) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
                 return Err(invalid("a change of protocols that nobody asked for"));
             }
             Some((parts, length)) if parts.status.is_informational() => start += length,
