@@ -8,7 +8,11 @@ pub mod anthropic;
 pub mod observer;
 pub mod openai_chat;
 pub mod patch;
+pub mod quirks;
 pub mod request;
+pub mod sequencer;
+pub mod transcoder;
+pub mod translate;
 pub mod upstream_error;
 
 use std::fmt;
@@ -19,12 +23,17 @@ use serde_json::Value;
 
 use crate::canonical::Usage;
 use crate::error::Error;
+use crate::framing::Framing;
 use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
 pub use observer::{Learned, Observer};
 pub use openai_chat::OpenAiChat;
+pub use quirks::Quirks;
 pub use request::{Malformed, Request};
+pub use sequencer::Sequencer;
+pub use transcoder::Transcoder;
+pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Sink, Translate};
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
@@ -41,8 +50,9 @@ pub fn of_client(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
     *owner.or_else(|| ALL.iter().find(|dialect| dialect.marks(headers))).unwrap_or(&ALL[0])
 }
 
-/// What the proxy must know of a wire language to pass it on untouched and to end it honestly.
-pub trait Dialect: fmt::Debug + Send + Sync {
+/// What the proxy must know of a wire language to pass it on untouched and to end it honestly, and, by [`Translate`], to
+/// translate it.
+pub trait Dialect: Translate + fmt::Debug + Send + Sync {
     /// The name in the configuration.
     fn name(&self) -> &'static str;
 
@@ -61,6 +71,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Whether `headers` are those of a client that speaks the dialect, wherever it asks.
     fn marks(&self, _headers: &HeaderMap) -> bool {
         false
+    }
+
+    /// How its streams are written.
+    fn framing(&self) -> Framing {
+        Framing::EventStream
     }
 
     /// Reads `body`, which must be one JSON object.

@@ -22,7 +22,7 @@ use super::state::Context;
 use super::{body, headers};
 use crate::dialect::Observer;
 use crate::error::{Error, Phase};
-use crate::framing::Splitter;
+use crate::framing::{Framing, Splitter};
 use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
@@ -136,7 +136,7 @@ fn relay(
             headers: HeaderMap::new(),
             first: bytes::Bytes::new(),
             body,
-            splitter: Splitter::new(config.max_frame_bytes),
+            splitter: Splitter::new(Framing::EventStream, config.max_frame_bytes),
             observer: Observer::opaque(context.dialect),
             asked,
         };

@@ -103,7 +103,7 @@ async fn open_one(
         headers: parts.headers,
         first: Bytes::new(),
         body,
-        splitter: Splitter::new(config.max_frame_bytes),
+        splitter: Splitter::new(request.dialect.framing(), config.max_frame_bytes),
         observer: Observer::new(request.dialect, expected_ends),
         asked,
     };

@@ -22,7 +22,7 @@ fn streams() -> impl Iterator<Item = (Recording, Observer)> {
 
 /// What `observer` knows of a stream that came in `pieces`.
 fn learn<'a>(mut observer: Observer, pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut splitter = Splitter::new(1 << 20);
+    let mut splitter = Splitter::new(observer.dialect().framing(), 1 << 20);
     for piece in pieces {
         observer.observe(&splitter.push(piece.to_vec().into()).unwrap());
     }

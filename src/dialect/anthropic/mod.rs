@@ -14,8 +14,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Dialect, Learned, Malformed, Request, UpstreamError};
-use crate::canonical::Usage;
+use super::{
+    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
+    UpstreamError,
+};
+use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 use crate::framing::sse::Event;
 
@@ -116,5 +119,39 @@ impl Dialect for Anthropic {
     fn model_list(&self, models: &[Value]) -> Value {
         let id = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
         json!({ "data": models, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last()) })
+    }
+}
+
+impl Translate for Anthropic {
+    fn decode_request(&self, _shape: Shape, _body: &[u8]) -> Result<ChatRequest, Malformed> {
+        todo!()
+    }
+
+    fn param(&self, _field: Field) -> &'static str {
+        todo!()
+    }
+
+    fn encode_request(&self, _request: &ChatRequest, _to: &Recipient<'_>, _losses: &mut Losses<'_>) -> Bytes {
+        todo!()
+    }
+
+    fn path(&self, _model: &str, _stream: bool) -> String {
+        todo!()
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        todo!()
+    }
+
+    fn decode_answer(&self, _body: &[u8], _sink: Sink<'_>) -> Result<(), serde_json::Error> {
+        todo!()
+    }
+
+    fn encoder(&self, _context: &AnswerContext) -> Box<dyn Encoder> {
+        todo!()
+    }
+
+    fn encode_answer(&self, _answer: &ChatAnswer, _context: &AnswerContext) -> Bytes {
+        todo!()
     }
 }

@@ -13,8 +13,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Dialect, Learned, Malformed, Request, UpstreamError};
-use crate::canonical::Usage;
+use super::{
+    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
+    UpstreamError,
+};
+use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 use crate::framing::sse;
 
@@ -91,5 +94,39 @@ impl Dialect for OpenAiChat {
 
     fn model_list(&self, models: &[Value]) -> Value {
         json!({ "object": "list", "data": models })
+    }
+}
+
+impl Translate for OpenAiChat {
+    fn decode_request(&self, _shape: Shape, _body: &[u8]) -> Result<ChatRequest, Malformed> {
+        todo!()
+    }
+
+    fn param(&self, _field: Field) -> &'static str {
+        todo!()
+    }
+
+    fn encode_request(&self, _request: &ChatRequest, _to: &Recipient<'_>, _losses: &mut Losses<'_>) -> Bytes {
+        todo!()
+    }
+
+    fn path(&self, _model: &str, _stream: bool) -> String {
+        todo!()
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        todo!()
+    }
+
+    fn decode_answer(&self, _body: &[u8], _sink: Sink<'_>) -> Result<(), serde_json::Error> {
+        todo!()
+    }
+
+    fn encoder(&self, _context: &AnswerContext) -> Box<dyn Encoder> {
+        todo!()
+    }
+
+    fn encode_answer(&self, _answer: &ChatAnswer, _context: &AnswerContext) -> Bytes {
+        todo!()
     }
 }
