@@ -5,7 +5,9 @@
 //! reads an answer that did not stream, `error` writes errors.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod observer;
+pub mod ollama;
 pub mod openai_chat;
 pub mod patch;
 pub mod quirks;
@@ -109,6 +111,11 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
     /// The HTTP status that goes with one of the dialect's error codes or types.
     fn status_of(&self, word: &str) -> Option<StatusCode>;
 
+    /// The status that tells a client to come back when fewer ask.
+    fn overloaded(&self) -> StatusCode {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+
     /// The JSON body that tells `error` to a client. An upstream's own error in the dialect's shape is told in its own words.
     fn error_body(&self, error: &Error) -> Bytes;
 
@@ -126,14 +133,52 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
         None
     }
 
+    /// What stands before the dialect's paths at a provider whose base URL has `path`: that, as a rule.
+    fn base<'a>(&self, path: &'a str) -> &'a str {
+        path
+    }
+
+    /// In whose header fields its speakers tell what is left of their limits, if they do.
+    fn rate_limits(&self) -> Option<RateLimits> {
+        None
+    }
+
     /// What is appended to a provider's base URL to list its models.
     fn models_path(&self) -> &'static str;
+
+    /// The models in `body`, the answer at [`models_path`](Self::models_path), each with its id; `None` if it is no list.
+    fn read_models(&self, body: Value) -> Option<Vec<(String, Value)>> {
+        read_models(body, "data", "id")
+    }
+
+    /// `card`, as a provider that speaks the dialect tells a model, with another id.
+    fn renamed_card(&self, mut card: Value, id: &str) -> Value {
+        card["id"] = id.into();
+        card
+    }
 
     /// All that can be said of a model of which only its `id` and the `owner` are known.
     fn model_card(&self, id: &str, owner: &str) -> Value;
 
     /// A list of models, each of them told in the dialect.
     fn model_list(&self, models: &[Value]) -> Value;
+}
+
+/// The models in the list that `body` has under `name`, or is, each with what it has under `id`.
+fn read_models(mut body: Value, name: &str, id: &str) -> Option<Vec<(String, Value)>> {
+    // Together answers with a bare array.
+    let list = if body.is_array() { body } else { body.get_mut(name)?.take() };
+    let Value::Array(models) = list else { return None };
+    Some(models.into_iter().filter_map(|card| Some((card.get(id)?.as_str()?.to_owned(), card))).collect())
+}
+
+/// Header fields that tell what is left of a client's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimits {
+    /// `x-ratelimit-remaining-requests` and its like.
+    OpenAi,
+    /// `anthropic-ratelimit-requests-remaining` and its like.
+    Anthropic,
 }
 
 impl PartialEq for dyn Dialect + '_ {

@@ -23,6 +23,7 @@ pub struct Observer {
     framing: Framing,
     /// Ends that make the stream complete; `None` if its end needs no announcement.
     expected_ends: Option<u32>,
+    hides_errors: bool,
     started: bool,
     data: bool,
     learned: Learned,
@@ -57,13 +58,26 @@ impl Observer {
     /// An observer of a stream of `dialect` that is complete when `expected_ends` parts of it have announced their end.
     pub fn new(dialect: &'static dyn Dialect, expected_ends: u32) -> Self {
         let (framing, learned) = (dialect.framing(), Learned::default());
-        Self { dialect, framing, expected_ends: Some(expected_ends), started: false, data: false, learned }
+        Self {
+            dialect,
+            framing,
+            expected_ends: Some(expected_ends),
+            hides_errors: false,
+            started: false,
+            data: false,
+            learned,
+        }
     }
 
     /// An observer of an event stream that nobody here understands, whose end need not be announced and whose errors are
     /// known to its clients. `dialect` is what else they speak.
     pub fn opaque(dialect: &'static dyn Dialect) -> Self {
         Self { expected_ends: None, framing: Framing::EventStream, ..Self::new(dialect, 0) }
+    }
+
+    /// From now on, clients see no error where it stands: what they are told is written anew.
+    pub fn hide_errors(&mut self) {
+        self.hides_errors = true;
     }
 
     /// The dialect of the stream.
@@ -175,7 +189,7 @@ impl Observer {
 
     /// Whether clients see that error where it stands.
     pub fn is_error_visible(&self) -> bool {
-        self.learned.error_visible
+        self.learned.error_visible && !self.hides_errors
     }
 
     /// That error, if clients do not see it.

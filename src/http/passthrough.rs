@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
-use super::chat::{event_stream, with_query};
+use super::endpoint::with_query;
 use super::state::Context;
 use super::{body, headers};
 use crate::dialect::Observer;
@@ -27,9 +27,9 @@ use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
 use crate::upstream::response::{expect_identity, is_event_stream};
-use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
+use crate::upstream::{self, OpenStream, Path, Target, UpstreamRequest};
 
-/// Any method on `/v1/…` that no other route takes.
+/// Any method on `/v1/…`, `/v1beta/…` or `/api/…` that no other route takes.
 pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let path = upstream_path(&parts)?;
@@ -37,7 +37,7 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
     let mut request = UpstreamRequest {
         dialect: context.dialect,
         method: parts.method.clone(),
-        path,
+        path: Path::Fixed(path),
         headers,
         body: bytes::Bytes::new(),
         model_span: 0..0,
@@ -77,11 +77,17 @@ fn patience(context: &Context) -> (Phase, Duration) {
     (Phase::Response, context.state.config.stream.response_timeout)
 }
 
-/// What follows `/v1`, with the query.
+/// What follows the root of the dialect's API (`/v1`, Gemini's `/v1beta`, none for Ollama's `/api`), with the query but for
+/// a key in it.
 ///
 /// A path with dot segments could leave the provider's base URL with the provider's key in hand, so there is none such.
 fn upstream_path(parts: &Parts) -> Result<String, Error> {
-    let path = parts.uri.path().strip_prefix("/v1").ok_or(Error::PathNotFound)?;
+    let path = parts.uri.path();
+    let path = ["/v1beta/", "/v1/"]
+        .iter()
+        .find_map(|root| path.starts_with(root).then(|| &path[root.len() - 1..]))
+        .or_else(|| path.starts_with("/api/").then_some(path))
+        .ok_or(Error::PathNotFound)?;
     let plain =
         path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
     if plain.split('/').any(|segment| segment == "." || segment == "..") {
@@ -138,10 +144,15 @@ fn relay(
             body,
             splitter: Splitter::new(Framing::EventStream, config.max_frame_bytes),
             observer: Observer::opaque(context.dialect),
+            translation: None,
             asked,
         };
         let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());
-        return Ok(event_stream(headers::about(&parts.headers), relay));
+        let mut headers = headers::about(&parts.headers);
+        headers::mark_stream(&mut headers, Framing::EventStream.content_type());
+        let mut response = Response::new(Body::new(relay));
+        *response.headers_mut() = headers;
+        return Ok(response);
     }
     let relay = RawRelay::new(Arc::clone(&target.upstream.name), body, guard, config.idle_timeout);
     let mut response = Response::new(Body::new(relay));

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{any, get, post};
 
-use super::{chat, health, models, page, passthrough};
+use super::{endpoint, health, models, ollama, page, passthrough};
 use crate::error::Error;
 
 /// Paths that need no key: the chat page and what watches over the process.
@@ -17,14 +17,25 @@ pub(super) fn router() -> Router {
         .route("/chat.js", get(page::script))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .route("/chat/completions", post(chat::completions))
-        .route("/v1/chat/completions", post(chat::completions).get(passthrough::pass))
-        .route("/v1/completions", post(chat::legacy_completions))
-        .route("/v1/messages", post(chat::messages))
-        .route("/v1/messages/count_tokens", post(chat::count_tokens))
+        .route("/chat/completions", post(endpoint::completions))
+        .route("/v1/chat/completions", post(endpoint::completions).get(passthrough::pass))
+        .route("/v1/completions", post(endpoint::legacy_completions))
+        .route("/v1/responses", post(endpoint::responses))
+        .route("/v1/messages", post(endpoint::messages))
+        .route("/v1/messages/count_tokens", post(endpoint::count_tokens))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1/{*path}", any(passthrough::pass))
+        .route("/v1beta/models", get(models::list))
+        .route("/v1beta/models/{*named}", get(models::get).post(endpoint::generate))
+        .route("/v1beta/{*path}", any(passthrough::pass))
+        .route("/api/chat", post(endpoint::ollama_chat))
+        .route("/api/generate", post(endpoint::ollama_generate))
+        .route("/api/tags", get(models::list))
+        .route("/api/show", post(ollama::show))
+        .route("/api/version", get(ollama::version))
+        .route("/api/ps", get(ollama::running))
+        .route("/api/{*path}", any(passthrough::pass))
         .fallback(async || Error::PathNotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
 }

@@ -6,6 +6,7 @@
 mod body;
 pub mod client;
 pub mod http1;
+mod question;
 pub mod request;
 pub mod response;
 pub mod routing;
@@ -20,13 +21,14 @@ use tokio::time::Instant;
 
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::Observer;
+use crate::dialect::{Dialect, Observer, Transcoder};
 use crate::error::{Error, Phase};
 use crate::framing::{FrameTooLarge, Splitter};
 
 pub use body::{Body, BrokenBody};
 pub use client::Upstream;
-pub use request::UpstreamRequest;
+pub use question::{Question, Translated, Translation};
+pub use request::{Path, UpstreamRequest};
 pub use routing::{Routes, Target};
 
 /// An upstream stream whose first frame has arrived.
@@ -44,28 +46,49 @@ pub struct OpenStream {
     pub splitter: Splitter,
     /// What has been read of it so far.
     pub observer: Observer,
+    /// How it is told to a client that speaks another dialect.
+    pub translation: Option<Box<Translating>>,
     /// When the request was sent.
     pub asked: Instant,
 }
 
-/// Asks `targets` in turn until one has sent a first event, and returns its stream, which is complete when `expected_ends`
-/// parts of it have ended. The client asked at `started`.
+/// A stream on its way into another dialect.
+#[derive(Debug)]
+pub struct Translating {
+    /// What does it.
+    pub transcoder: Transcoder,
+    /// The client's dialect.
+    pub client: &'static dyn Dialect,
+    /// What the request left out, by the client's names.
+    pub dropped: Vec<String>,
+}
+
+/// Asks the targets of `question` in turn until one has sent a first event, and returns its stream. The client asked at
+/// `started`.
 ///
 /// # Errors
 ///
-/// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable).
-pub async fn open_stream(
-    targets: Arc<[Target]>,
-    request: UpstreamRequest,
-    expected_ends: u32,
-    config: StreamConfig,
-    started: Instant,
-) -> Result<OpenStream, Error> {
+/// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable), or if
+/// the question cannot be put to it.
+pub async fn open_stream(question: Question, config: StreamConfig, started: Instant) -> Result<OpenStream, Error> {
     let mut last = None;
-    for target in &*targets {
-        match open_in_time(target, &request, expected_ends, &config, started).await {
-            Err(error) if error.retryable() => last = Some(error),
-            result => return result,
+    for (target, request) in question.ways() {
+        let (request, translated) = match request {
+            Ok(request) => request,
+            Err(unsayable) => {
+                last.get_or_insert(unsayable);
+                continue;
+            }
+        };
+        match open_in_time(target, request, question.ends_of(request), &config, started).await {
+            Ok(stream) => return Ok(stream.translated(&question, translated)),
+            Err(error) => {
+                let is_final = !error.retryable();
+                last = Some(question.in_client_s_words(error, translated));
+                if is_final {
+                    break;
+                }
+            }
         }
     }
     Err(last.expect("a route has at least one target"))
@@ -97,7 +120,7 @@ async fn open_one(
 ) -> Result<OpenStream, Error> {
     let asked = Instant::now();
     let response = send(target, request, (Phase::Headers, config.headers_timeout)).await?;
-    let (parts, body) = response::expect_event_stream(request.dialect, &target.upstream, response).await?.into_parts();
+    let (parts, body) = response::expect_stream(request.dialect, &target.upstream, response).await?.into_parts();
     let open = OpenStream {
         target: target.clone(),
         headers: parts.headers,
@@ -105,12 +128,28 @@ async fn open_one(
         body,
         splitter: Splitter::new(request.dialect.framing(), config.max_frame_bytes),
         observer: Observer::new(request.dialect, expected_ends),
+        translation: None,
         asked,
     };
     open.wait_for_first_frame(config).await
 }
 
 impl OpenStream {
+    /// The same stream, to be told in the client's dialect if it is in another.
+    fn translated(mut self, question: &Question, translated: Option<&Translated>) -> Self {
+        if let (Some(translated), Some(translation)) = (translated, &question.translation) {
+            let from = translated.request.dialect;
+            let transcoder = Transcoder::new(from, &self.target.upstream.name, question.client, &translation.context);
+            self.observer.hide_errors();
+            self.translation = Some(Box::new(Translating {
+                transcoder,
+                client: question.client,
+                dropped: translated.dropped.clone(),
+            }));
+        }
+        self
+    }
+
     /// Reads until an event with data has come. What comes before it (comments) is kept with it.
     async fn wait_for_first_frame(mut self, config: &StreamConfig) -> Result<Self, Error> {
         let mut early = Vec::new();
@@ -164,7 +203,8 @@ pub async fn send(
     request: &UpstreamRequest,
     (phase, limit): (Phase, Duration),
 ) -> Result<Response<Body>, Error> {
-    let sending = target.upstream.send(request, request.body_for(target));
+    let path = request.path_for(target);
+    let sending = target.upstream.send(request, &path, request.body_for(target));
     succeed(target, sending, (phase, limit)).await
 }
 
@@ -179,7 +219,8 @@ pub async fn upload(
     body: reqwest::Body,
     (phase, limit): (Phase, Duration),
 ) -> Result<Response<Body>, Error> {
-    let sending = target.upstream.upload(request, body);
+    let path = request.path_for(target);
+    let sending = target.upstream.upload(request, &path, body);
     succeed(target, sending, (phase, limit)).await
 }
 
@@ -206,34 +247,60 @@ pub struct Answer {
     pub status: http::StatusCode,
     /// Its headers.
     pub headers: http::HeaderMap,
+    /// The dialect it was given in.
+    pub dialect: &'static dyn Dialect,
+    /// What it was not asked, for want of a word in that dialect, by the client's names.
+    pub dropped: Vec<String>,
     /// Its body: JSON without an error in it.
     pub body: Bytes,
     /// The tokens it reports.
     pub usage: Option<Usage>,
 }
 
-/// Asks `targets` in turn until one has answered, and returns its answer.
+/// Asks the targets of `question` in turn until one has answered, and returns its answer in the client's dialect. The client
+/// asked at `started`.
 ///
 /// # Errors
 ///
 /// As for [`open_stream`].
-pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
+pub async fn ask(question: &Question, config: &StreamConfig, started: Instant) -> Result<Answer, Error> {
     let mut last = None;
-    for target in targets {
-        match fetch_one(target, request, config).await {
-            Err(error) if error.retryable() => last = Some(error),
-            result => return result,
+    for (target, request) in question.ways() {
+        let (request, translated) = match request {
+            Ok(request) => request,
+            Err(unsayable) => {
+                last.get_or_insert(unsayable);
+                continue;
+            }
+        };
+        let answer = fetch(target, request, config).await;
+        match answer.and_then(|answer| question.tell(answer, translated, started)) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => {
+                let is_final = !error.retryable();
+                last = Some(question.in_client_s_words(error, translated));
+                if is_final {
+                    break;
+                }
+            }
         }
     }
     Err(last.expect("a route has at least one target"))
 }
 
-async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
+/// Asks `target` and returns its answer, in its own words.
+///
+/// # Errors
+///
+/// Whatever the upstream did instead.
+pub async fn fetch(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
     let provider = &target.upstream.name;
     let response = send(target, request, (Phase::Response, config.response_timeout)).await?;
     response::expect_identity(provider, response.headers())?;
     let (parts, body) = response.into_parts();
     let body = response::read_whole(provider, body, config).await?;
     let usage = response::expect_answer(request.dialect, &target.upstream, &parts.headers, &body)?;
-    Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })
+    let (dialect, dropped) = (request.dialect, Vec::new());
+    let (provider, status, headers) = (Arc::clone(provider), parts.status, parts.headers);
+    Ok(Answer { provider, status, headers, dialect, dropped, body, usage })
 }

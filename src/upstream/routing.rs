@@ -70,7 +70,12 @@ impl Routes {
         if asked.is_empty() { Err(wrong_dialect(model, &targets[0].upstream, dialect)) } else { Ok(asked) }
     }
 
-    fn find(&self, model: &str, dialect: &dyn Dialect) -> Result<Arc<[Target]>, Error> {
+    /// The targets for `model` of a client that speaks `dialect`, best first, whatever they speak.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelNotFound`] if nothing leads anywhere.
+    pub fn find(&self, model: &str, dialect: &dyn Dialect) -> Result<Arc<[Target]>, Error> {
         if let Some(targets) = self.names.get(model) {
             return Ok(Arc::clone(targets));
         }

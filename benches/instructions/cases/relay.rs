@@ -67,6 +67,7 @@ fn open(body: Arrived) -> OpenStream {
         body: Body::Shared(reqwest::Body::wrap(body)),
         splitter: Splitter::new(Framing::EventStream, splitter::LIMIT),
         observer: Observer::new(&OpenAiChat, 1),
+        translation: None,
         asked: Instant::now(),
     }
 }

@@ -77,6 +77,7 @@ fn type_for(status: StatusCode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Complaint;
 
     fn upstream(status: u16, body: &'static str) -> Error {
         Error::UpstreamStatus {
@@ -84,6 +85,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: Box::default(),
             body: Some(Bytes::from_static(body.as_bytes())),
+            complaint: Complaint::RateLimit,
             message: "words".into(),
         }
     }

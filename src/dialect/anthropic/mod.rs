@@ -15,8 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
-    UpstreamError,
+    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, RateLimits, Recipient, Request, Shape, Sink,
+    Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -83,6 +83,10 @@ impl Dialect for Anthropic {
         error::status_of(word)
     }
 
+    fn overloaded(&self) -> StatusCode {
+        StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
     fn error_body(&self, error: &Error) -> Bytes {
         error::body(error)
     }
@@ -104,6 +108,10 @@ impl Dialect for Anthropic {
     /// <https://docs.claude.com/en/api/versioning>
     fn version(&self) -> Option<(HeaderName, HeaderValue)> {
         Some((VERSION, HeaderValue::from_static("2023-06-01")))
+    }
+
+    fn rate_limits(&self) -> Option<RateLimits> {
+        Some(RateLimits::Anthropic)
     }
 
     /// <https://docs.claude.com/en/api/models-list>: 20 a page unless asked for more.

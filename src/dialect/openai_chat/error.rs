@@ -78,6 +78,7 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Complaint;
 
     #[test]
     fn an_error_event_is_one_data_line_however_the_message_is_written() {
@@ -87,6 +88,7 @@ mod tests {
             status: http::StatusCode::TOO_MANY_REQUESTS,
             headers: Box::default(),
             body: Some(body),
+            complaint: Complaint::RateLimit,
             message: "a\nb".into(),
         };
         assert_eq!(frame(&error), "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n");

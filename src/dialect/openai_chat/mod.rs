@@ -14,8 +14,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
-    UpstreamError,
+    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, RateLimits, Recipient, Request, Shape, Sink,
+    Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -82,6 +82,10 @@ impl Dialect for OpenAiChat {
 
     fn credentials(&self, key: &str) -> (HeaderName, String) {
         (AUTHORIZATION, format!("Bearer {key}"))
+    }
+
+    fn rate_limits(&self) -> Option<RateLimits> {
+        Some(RateLimits::OpenAi)
     }
 
     fn models_path(&self) -> &'static str {

@@ -31,9 +31,8 @@ async fn every_client_sees_every_model_in_its_own_shape_under_the_name_that_lead
     let (claude, gpt) =
         (Upstream::start(Script::json("200 OK", CLAUDE)).await, Upstream::start(Script::json("200 OK", GPT)).await);
     let proxy = Proxy::configured(&gpt, |config| {
-        let openai = sluicegate::dialect::find("openai-chat");
-        config.providers = vec![provider("openai", &gpt.url()), speaker("anthropic", &claude.url())];
-        config.providers[0].dialect = openai;
+        config.providers =
+            vec![crate::support::speaker("openai-chat", "openai", &gpt.url()), speaker("anthropic", &claude.url())];
         config.models = vec![toml::from_str("name = \"best\"\ntargets = [\"anthropic/claude\"]").unwrap()];
     })
     .await;

@@ -29,7 +29,7 @@ pub use fixtures::{Recording, fixture};
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;
 pub use program::Program;
-pub use proxy::{Proxy, client, key, provider};
+pub use proxy::{Proxy, client, key, provider, speaker};
 pub use reply::{KEEP_ALIVE, Reply};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use upstream::{Received, Upstream, nowhere};
