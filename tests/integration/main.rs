@@ -26,6 +26,7 @@ mod keep_alive;
 mod logs;
 mod models;
 mod observer;
+mod pairs;
 mod passthrough;
 mod reload;
 mod requests;

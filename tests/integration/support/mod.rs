@@ -21,6 +21,7 @@ mod proxy;
 mod reply;
 mod script;
 pub mod sockets;
+mod tongue;
 mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};
@@ -32,6 +33,7 @@ pub use program::Program;
 pub use proxy::{Proxy, client, key, provider, speaker};
 pub use reply::{KEEP_ALIVE, Reply};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
+pub use tongue::{TONGUES, Tongue, pairs};
 pub use upstream::{Received, Upstream, nowhere};
 
 use std::time::Duration;
