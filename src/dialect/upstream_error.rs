@@ -125,9 +125,11 @@ fn complaint_of_status(status: u16) -> Complaint {
 /// Whether `message`, in lower case, says that a prompt is too long, in the words of one of the providers; few have a code
 /// for it.
 fn speaks_of_length(message: &str) -> bool {
-    const WORDS: [&str; 6] = [
+    const WORDS: [&str; 8] = [
         "prompt is too long",
+        "prompt too long",
         "maximum context length",
+        "max context length",
         "context_length_exceeded",
         "exceeds the context window",
         "exceeds the maximum number of tokens",
@@ -176,6 +178,32 @@ mod tests {
         assert_eq!(parse(r#"{"error":{"code":"401","message":"denied"}}"#).status, Some(401));
         assert_eq!(parse(r#"{"error":{"detail":"out of memory"}}"#).message, "out of memory");
         assert_eq!(parse(r#"[{"error":{"code":400,"message":"no"}}]"#).message, "no");
+    }
+
+    #[test]
+    fn recorded_errors_complain_of_what_they_complain_of() {
+        macro_rules! recorded {
+            ($file:literal) => {
+                parse(include_str!(concat!("../../tests/fixtures/", $file)))
+            };
+        }
+        for (error, status, complaint) in [
+            (recorded!("anthropic/error-400-context-length.json"), 400, Complaint::ContextLength),
+            (recorded!("anthropic/error-404-model.json"), 404, Complaint::NotFound),
+            (recorded!("gemini/error-400-api-key.json"), 400, Complaint::Authentication),
+            (recorded!("gemini/error-429-quota-retryinfo.json"), 429, Complaint::RateLimit),
+            (recorded!("openai-chat/error-400-context-deepseek.json"), 400, Complaint::ContextLength),
+            (recorded!("openai-chat/error-400-context-openrouter.json"), 400, Complaint::ContextLength),
+            (recorded!("openai-chat/error-400-ollama-cloud-compat.json"), 400, Complaint::ContextLength),
+            (recorded!("openai-chat/error-401-azure.json"), 401, Complaint::Authentication),
+            (recorded!("openai-chat/error-429-azure.json"), 429, Complaint::RateLimit),
+            (recorded!("openai-responses/error-400-model.json"), 400, Complaint::NotFound),
+            (recorded!("openai-responses/error-401.json"), 401, Complaint::Authentication),
+        ] {
+            assert_eq!(error.complaint(status), complaint, "{error:?}");
+        }
+        let wait = recorded!("gemini/error-429-quota-retryinfo.json").retry_after;
+        assert_eq!(wait.map(|wait| wait.as_secs()), Some(48));
     }
 
     #[test]
