@@ -125,8 +125,8 @@ impl Conversation {
         id
     }
 
-    /// The result that `parts` are. Where it does not say of which call, it is that of the first one of its tool that waits, or of
-    /// the first one that waits at all.
+    /// The result that `parts` are. Where it does not say of which call, it is that of the first one of its tool that waits,
+    /// or of the first one that waits at all.
     fn result(&mut self, fields: &mut Fields, parts: Vec<Part>) -> Result<ToolResult, Malformed> {
         let id = fields.text("tool_call_id")?;
         // `name` is what elder clients wrote.

@@ -46,12 +46,13 @@ pub(super) fn decode(options: Value, request: &mut ChatRequest, unmapped: &mut V
     request.max_output_tokens = positive(options.integer("num_predict")?);
     request.temperature = options.number("temperature")?;
     request.top_p = options.number("top_p")?;
-    // None is all.
+    // 0 is all of them.
     request.top_k = positive(options.integer("top_k")?);
     // -1 is any.
     request.seed = options.integer("seed")?.filter(|seed| *seed >= 0);
-    request.presence_penalty = options.number("presence_penalty")?;
-    request.frequency_penalty = options.number("frequency_penalty")?;
+    // No penalty is what all have who say nothing of it.
+    request.presence_penalty = options.number("presence_penalty")?.filter(|penalty| *penalty != 0.0);
+    request.frequency_penalty = options.number("frequency_penalty")?.filter(|penalty| *penalty != 0.0);
     request.stop = stop(&mut options)?;
     samplers(&mut options, unmapped);
     for name in SIZES {

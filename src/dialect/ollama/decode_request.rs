@@ -40,8 +40,8 @@ pub(super) fn decode(shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed
     Ok(request)
 }
 
-/// The conversation that a completion is: its `system`, and its `prompt` with the `images` before it. Whatever else it has and a
-/// chat has not is left to be unmapped: `suffix`, `template`, `raw`, `context`.
+/// The conversation that a completion is: its `system`, and its `prompt` with the `images` before it. Whatever else it has
+/// and a chat has not is left to be unmapped: `suffix`, `template`, `raw`, `context`.
 fn prompt(fields: &mut Fields) -> Result<Vec<Message>, Malformed> {
     let system = fields.text("system")?.map(|text| Message::text(Role::System, text));
     let mut parts = images(fields)?;
@@ -113,8 +113,7 @@ fn logprobs(fields: &mut Fields) -> Result<Option<u32>, Malformed> {
     Ok(wanted.then_some(top))
 }
 
-/// What concerns only the memory of the machine that the model is on. That a prompt which is too long is cut, and an answer too, is
-/// the default.
+/// What concerns only the machine that the model is on. That a conversation which is too long for it is cut is the default.
 fn residence(fields: &mut Fields, unmapped: &mut Vec<Unmapped>) -> Result<(), Malformed> {
     let mut hint = |name: &str| unmapped.push(Unmapped { param: name.to_owned(), weight: Weight::Hint });
     if fields.take("keep_alive").is_some() {

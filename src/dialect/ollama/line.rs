@@ -84,15 +84,11 @@ pub(super) struct LineWriter {
 
 impl LineWriter {
     pub(super) fn new(context: &AnswerContext) -> Self {
-        // Ollama calls a model what its client calls it.
-        Self::named(&context.request.model, context.shape, Duration::new(context.created, context.created_nanos))
-    }
-
-    pub(super) fn named(model: &str, shape: Shape, created: Duration) -> Self {
         let mut head = b"{\"model\":".to_vec();
-        json(model, &mut head);
+        // Ollama calls a model what its client calls it.
+        json(&context.request.model, &mut head);
         head.extend_from_slice(b",\"created_at\":\"");
-        Self { shape, head, created }
+        Self { shape: context.shape, head, created: Duration::new(context.created, context.created_nanos) }
     }
 
     pub(super) fn shape(&self) -> Shape {

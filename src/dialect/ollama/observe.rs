@@ -13,9 +13,9 @@ use crate::dialect::Learned;
 
 /// A line that says nothing.
 ///
-/// JSON lines have no comments, and Ollama's own clients parse every line, empty ones included. So a sign of life is a piece of
-/// an answer without content, with all that a client may ask of one: `message` for those of `/api/chat`, `response` for those
-/// of `/api/generate`, a date that can be parsed.
+/// JSON lines have no comments, and Ollama's own clients parse every line, empty ones included. So a sign of life is a piece
+/// of an answer without content, with all that a client may ask of one: `message` for those of `/api/chat`, `response` for
+/// those of `/api/generate`, a date that can be parsed.
 pub(super) const KEEP_ALIVE: &[u8] = b"{\"model\":\"\",\"created_at\":\"1970-01-01T00:00:00Z\",\
 \"message\":{\"role\":\"assistant\",\"content\":\"\"},\"response\":\"\",\"done\":false}\n";
 

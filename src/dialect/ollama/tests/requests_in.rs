@@ -145,9 +145,11 @@ fn options_are_read_in_ollamas_way_of_counting() {
     assert_eq!((request.top_k, request.seed, &request.stop[..]), (Some(40), Some(42), &["a".to_owned()][..]));
     assert_eq!((request.presence_penalty, request.frequency_penalty), (Some(0.5), Some(0.25)));
     for limit in [-1, -2, 0] {
-        let request = chat(&json!({ "options": { "num_predict": limit, "seed": -1, "top_k": 0, "stop": "x" } }));
+        let request = chat(
+            &json!({ "options": { "num_predict": limit, "seed": -1, "top_k": 0, "stop": "x", "presence_penalty": 0 } }),
+        );
         assert_eq!((request.max_output_tokens, request.seed, request.top_k), (None, None, None));
-        assert_eq!(request.stop, ["x"]);
+        assert_eq!((&request.stop[..], request.presence_penalty), (&["x".to_owned()][..], None));
         assert!(request.unmapped.is_empty());
     }
 }
