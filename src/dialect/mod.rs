@@ -30,6 +30,7 @@ use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
 pub use observer::{Learned, Observer};
+pub use ollama::Ollama;
 pub use openai_chat::OpenAiChat;
 pub use quirks::Quirks;
 pub use request::{Malformed, Request};
@@ -39,7 +40,7 @@ pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Si
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
-pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic];
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic, &Ollama];
 
 /// The dialect called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {

@@ -28,7 +28,7 @@ impl UpstreamError {
     ///
     /// Known shapes: `{"error": {…}}` (OpenAI), `{"error": "text"}` (xAI, Ollama), `{"object": "error", "message": …}` (vLLM),
     /// `{"message": …}`, `{"detail": …}` (FastAPI), and any of them alone in an array (Gemini). `None` if the text is no
-    /// JSON or no error.
+    /// JSON or no error: an object called `message` is what a model said (Ollama, Anthropic).
     pub fn parse(text: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(text).ok()?;
         let value = value.as_array().and_then(|values| values.first()).unwrap_or(&value);
@@ -38,7 +38,7 @@ impl UpstreamError {
             _ if object.get("object").and_then(Value::as_str) == Some("error") => Some(Self::from_value(value, None)),
             _ => ["message", "detail"]
                 .iter()
-                .find_map(|name| object.get(*name))
+                .find_map(|name| object.get(*name).filter(|found| *name != "message" || !found.is_object()))
                 .map(|found| Self { message: to_text(found), ..Self::from_value(value, None) }),
         }
     }
@@ -209,6 +209,7 @@ mod tests {
     #[test]
     fn an_answer_is_no_error() {
         assert_eq!(UpstreamError::parse(br#"{"choices":[],"error":null}"#), None);
+        assert_eq!(UpstreamError::parse(br#"{"message":{"content":"hi"},"done":true}"#), None);
         assert_eq!(UpstreamError::parse(b"<html>"), None);
     }
 }
