@@ -6,6 +6,7 @@
 
 pub mod anthropic;
 pub mod gemini;
+mod models;
 pub mod observer;
 pub mod ollama;
 pub mod openai_chat;
@@ -149,7 +150,7 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
 
     /// The models in `body`, the answer at [`models_path`](Self::models_path), each with its id; `None` if it is no list.
     fn read_models(&self, body: Value) -> Option<Vec<(String, Value)>> {
-        read_models(body, "data", "id")
+        models::read(body, "data", "id")
     }
 
     /// `card`, as a provider that speaks the dialect tells a model, with another id.
@@ -163,14 +164,6 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
 
     /// A list of models, each of them told in the dialect.
     fn model_list(&self, models: &[Value]) -> Value;
-}
-
-/// The models in the list that `body` has under `name`, or is, each with what it has under `id`.
-fn read_models(mut body: Value, name: &str, id: &str) -> Option<Vec<(String, Value)>> {
-    // Together answers with a bare array.
-    let list = if body.is_array() { body } else { body.get_mut(name)?.take() };
-    let Value::Array(models) = list else { return None };
-    Some(models.into_iter().filter_map(|card| Some((card.get(id)?.as_str()?.to_owned(), card))).collect())
 }
 
 /// Header fields that tell what is left of a client's limits.

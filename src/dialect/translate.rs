@@ -31,6 +31,12 @@ pub trait Translate {
     /// [`Malformed`], naming the field, if the body is no request of the dialect.
     fn decode_request(&self, shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed>;
 
+    /// What answers `body`, made at `shape` for `model`, without any model being asked: some requests ask nothing of it. `now`
+    /// is the time since 1970.
+    fn answer_at_once(&self, _shape: Shape, _model: &str, _body: &[u8], _now: Duration) -> Option<Bytes> {
+        None
+    }
+
     /// What the dialect calls a field of a request, for messages to its clients.
     fn param(&self, field: Field) -> &'static str;
 

@@ -6,14 +6,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
 use super::endpoint::{Endpoint, Spoken};
+use super::models::json_response;
 use super::state::Context;
 use super::{body, headers, request_id};
 use crate::canonical::{ChatRequest, ids};
-use crate::dialect::AnswerContext;
+use crate::dialect::{AnswerContext, Shape};
 use crate::error::Error;
 use crate::relay::guard::StreamGuard;
 use crate::relay::output::Output;
@@ -23,12 +25,24 @@ use crate::upstream::{self, Question, Translation, UpstreamRequest};
 /// Answers `request`, made at `endpoint`, streaming or not as it says.
 pub(super) async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result<Response, Error> {
     let output = endpoint.output();
-    let (question, stream) = read(&context, request, endpoint).await?;
-    if stream { relay(context, question, output).await } else { answer(&context, &question).await }
+    match read(&context, request, endpoint).await? {
+        Asked::Nothing(body) => Ok(json_response(body)),
+        Asked::Stream(question) => relay(context, question, output).await,
+        Asked::Answer(question) => answer(&context, &question).await,
+    }
 }
 
-/// The question that `request` asks, and whether its answer is to be streamed.
-async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<(Question, bool), Error> {
+/// What a request wants.
+enum Asked {
+    /// A stream.
+    Stream(Question),
+    /// An answer that does not stream.
+    Answer(Question),
+    /// Nothing of any model; this answers it.
+    Nothing(Bytes),
+}
+
+async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<Asked, Error> {
     let (parts, body) = request.into_parts();
     if !body::is_json(&parts.headers) && !endpoint.any_type {
         return Err(Error::UnsupportedMediaType);
@@ -49,10 +63,14 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let headers = |dialect| headers::for_upstream(&parts.headers, dialect, context.record.request_id());
     let translation = if Translation::is_needed(context.dialect, &targets) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
+            return Ok(Asked::Nothing(answer));
+        }
         let mut asked = context.dialect.decode_request(endpoint.shape, &body)?;
         (asked.model, asked.stream) = (model, stream);
         let lenient = context.state.config.translation.lenient;
-        let about = answer_context(asked, &endpoint);
+        let about = answer_context(asked, endpoint.shape, now);
         Some(Translation::new(context.dialect, about, &targets, headers, lenient))
     } else {
         None
@@ -66,18 +84,18 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
         model_span: chat.model_span,
     };
     let (client, expected_ends) = (context.dialect, chat.expected_ends);
-    Ok((Question { client, targets, request, expected_ends, translation }, stream))
+    let question = Question { client, targets, request, expected_ends, translation };
+    Ok(if stream { Asked::Stream(question) } else { Asked::Answer(question) })
 }
 
 /// What whoever writes the answer to `request` in other words must know.
-fn answer_context(request: ChatRequest, endpoint: &Endpoint) -> AnswerContext {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+fn answer_context(request: ChatRequest, shape: Shape, now: Duration) -> AnswerContext {
     AnswerContext {
         id: ids::digest_of(&request_id::generate(), 24),
         created: now.as_secs(),
         created_nanos: now.subsec_nanos(),
         request: Arc::new(request),
-        shape: endpoint.shape,
+        shape,
         elapsed: Duration::ZERO,
     }
 }

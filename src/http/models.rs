@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Extension, Path};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -75,13 +76,13 @@ impl Catalog {
 /// `GET /v1/models`
 pub(super) async fn list(Extension(context): Extension<Context>) -> Response {
     let cards: Vec<Value> = told(&context).await.into_iter().map(|(_, card)| card).collect();
-    json_response(&context.dialect.model_list(&cards))
+    json_response(context.dialect.model_list(&cards).to_string())
 }
 
 /// `GET /v1/models/{id}`
 pub(super) async fn get(Extension(context): Extension<Context>, Path(id): Path<String>) -> Result<Response, Error> {
     match told(&context).await.into_iter().find(|(own, _)| *own == id) {
-        Some((_, card)) => Ok(json_response(&card)),
+        Some((_, card)) => Ok(json_response(card.to_string())),
         None => Err(Error::ModelNotFound { model: id }),
     }
 }
@@ -92,8 +93,8 @@ pub(super) async fn told(context: &Context) -> Vec<(String, Value)> {
     models.iter().map(|model| model.told_in(context.dialect, &context.state.routes)).collect()
 }
 
-pub(super) fn json_response(value: &Value) -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], value.to_string()).into_response()
+pub(super) fn json_response(body: impl Into<Body>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
 }
 
 /// All models, and whether every provider answered.

@@ -26,15 +26,19 @@ pub(super) async fn show(Extension(context): Extension<Context>, request: Reques
         param: Some("model"),
     })?;
     let known = models::told(&context).await.into_iter().any(|(id, _)| id == model);
-    if known { Ok(json_response(&catalogue::show(&model))) } else { Err(Error::ModelNotFound { model }) }
+    if known {
+        Ok(json_response(catalogue::show(&model, None).to_string()))
+    } else {
+        Err(Error::ModelNotFound { model })
+    }
 }
 
 /// `GET /api/version`
 pub(super) async fn version() -> Response {
-    json_response(&catalogue::version())
+    json_response(catalogue::version().to_string())
 }
 
 /// `GET /api/ps`
 pub(super) async fn running() -> Response {
-    json_response(&catalogue::running())
+    json_response(catalogue::running().to_string())
 }

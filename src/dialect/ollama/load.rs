@@ -23,7 +23,7 @@ struct Wire {
 
 /// The answer to `body` if it asks nothing of the model: a chat without messages, a completion without a prompt. Nobody has to
 /// be asked for it, and it does not stream, whatever the client said. `created` is the time since 1970.
-pub fn load_answer(shape: Shape, model: &str, body: &[u8], created: Duration) -> Option<Bytes> {
+pub(super) fn answer(shape: Shape, model: &str, body: &[u8], created: Duration) -> Option<Bytes> {
     let wire: Wire = serde_json::from_slice(body).ok()?;
     let asks_nothing = match shape {
         Shape::Completion => wire.prompt.is_none_or(|prompt| prompt.is_empty()),

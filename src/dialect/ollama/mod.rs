@@ -23,6 +23,8 @@ mod request;
 mod tests;
 mod wire;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, StatusCode};
@@ -30,14 +32,12 @@ use serde_json::Value;
 
 use super::{
     AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
-    UpstreamError,
+    UpstreamError, models,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 use crate::framing::Framing;
 use crate::framing::sse::Event;
-
-pub use load::load_answer;
 
 /// The dialect of `POST /api/chat`, and of its elder, `POST /api/generate`.
 ///
@@ -116,6 +116,20 @@ impl Dialect for Ollama {
         "/api/tags"
     }
 
+    /// Ollama's own interface stands beside the one it has in common with OpenAI, whose URL is the one that is configured.
+    fn base<'a>(&self, path: &'a str) -> &'a str {
+        path.strip_suffix("/v1").unwrap_or(path)
+    }
+
+    fn read_models(&self, body: Value) -> Option<Vec<(String, Value)>> {
+        models::read(body, "models", "name")
+    }
+
+    fn renamed_card(&self, mut card: Value, id: &str) -> Value {
+        (card["name"], card["model"]) = (id.into(), id.into());
+        card
+    }
+
     fn model_card(&self, id: &str, _owner: &str) -> Value {
         catalogue::model_card(id)
     }
@@ -128,6 +142,10 @@ impl Dialect for Ollama {
 impl Translate for Ollama {
     fn decode_request(&self, shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed> {
         decode_request::decode(shape, body)
+    }
+
+    fn answer_at_once(&self, shape: Shape, model: &str, body: &[u8], now: Duration) -> Option<Bytes> {
+        load::answer(shape, model, body, now)
     }
 
     fn param(&self, field: Field) -> &'static str {

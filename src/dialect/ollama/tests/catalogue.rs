@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::{Ollama, catalogue, load_answer};
+use super::super::{Ollama, catalogue, load};
 use crate::dialect::{Dialect, Shape};
 
 #[test]
@@ -39,7 +39,7 @@ fn the_version_is_three_numbers_and_no_model_is_in_memory() {
 }
 
 fn load(shape: Shape, body: &str) -> Option<Value> {
-    let answer = load_answer(shape, "m", body.as_bytes(), Duration::new(1_700_000_000, 5));
+    let answer = load::answer(shape, "m", body.as_bytes(), Duration::new(1_700_000_000, 5));
     answer.map(|answer| serde_json::from_slice(&answer).unwrap())
 }
 
