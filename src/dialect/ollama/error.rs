@@ -41,6 +41,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
+    use crate::error::Complaint;
 
     fn upstream(status: u16, body: &'static str) -> Error {
         Error::UpstreamStatus {
@@ -48,6 +49,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: Box::default(),
             body: Some(Bytes::from_static(body.as_bytes())),
+            complaint: Complaint::Server,
             message: "words".into(),
         }
     }
