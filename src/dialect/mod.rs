@@ -5,6 +5,7 @@
 //! reads an answer that did not stream, `error` writes errors.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod observer;
 pub mod openai_chat;
 pub mod patch;
@@ -27,6 +28,7 @@ use crate::framing::Framing;
 use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
+pub use gemini::Gemini;
 pub use observer::{Learned, Observer};
 pub use openai_chat::OpenAiChat;
 pub use quirks::Quirks;
@@ -37,7 +39,7 @@ pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Si
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
-pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic];
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic, &Gemini];
 
 /// The dialect called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
