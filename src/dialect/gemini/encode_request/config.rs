@@ -79,7 +79,7 @@ fn level(effort: Effort, model: Model<'_>, losses: &mut Losses<'_>) -> &'static 
         losses.hint(Field::Reasoning, "this model always thinks; it was asked to think as little as it can");
     }
     match effort {
-        Effort::None | Effort::Minimal if !model.is_pro() => "MINIMAL",
+        Effort::None | Effort::Minimal if model.has_minimal_level() => "MINIMAL",
         Effort::None | Effort::Minimal | Effort::Low => "LOW",
         Effort::Medium if !model.has_two_levels() => "MEDIUM",
         Effort::Medium | Effort::High | Effort::XHigh | Effort::Max => "HIGH",

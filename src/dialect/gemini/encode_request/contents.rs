@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::model::Model;
 use super::tools::fit_name;
-use crate::canonical::{Field, Losses, Media, Message, Part, Role, Seal, Source, Text, ToolCall, ToolKind, ToolResult};
+use crate::canonical::{
+    Field, Losses, Media, Message, Part, Role, Seal, Source, Text, ToolCall, ToolKind, ToolResult, ids,
+};
 use crate::dialect::gemini::NAME;
 
 /// What Google documents for calls that Gemini 3 has not made itself: it asks for a signature, and takes this for one.
@@ -43,16 +45,16 @@ struct Piece<'a> {
 
 #[derive(Debug, Serialize)]
 struct Call<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     name: String,
     args: Cow<'a, RawValue>,
 }
 
 #[derive(Debug, Serialize)]
 struct Response<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     name: String,
     response: Cow<'a, RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -104,8 +106,8 @@ pub(super) fn write<'a>(
 struct Writer<'a> {
     provider: &'a str,
     model: Model<'a>,
-    /// All calls so far.
-    calls: Vec<&'a ToolCall>,
+    /// All calls so far, and whether they have been answered.
+    calls: Vec<(&'a ToolCall, bool)>,
     contents: Vec<Content<'a>>,
 }
 
@@ -142,11 +144,13 @@ impl<'a> Writer<'a> {
     fn part(&mut self, part: &'a Part, pieces: &mut Vec<Piece<'a>>, losses: &mut Losses<'_>) {
         let text = |text: &'a str| Some(Cow::Borrowed(text));
         match part {
-            Part::Text(Text { text: said, seal, .. }) if !said.is_empty() => {
+            Part::Text(Text { text: said, seal, .. }) => {
                 let thought_signature = self.signature(seal.as_ref());
-                pieces.push(Piece { text: text(said), thought_signature, ..Piece::default() });
+                if !said.is_empty() || thought_signature.is_some() {
+                    pieces.push(Piece { text: text(said), thought_signature, ..Piece::default() });
+                }
             }
-            Part::Refusal(said) if !said.is_empty() => pieces.push(Piece { text: text(said), ..Piece::default() }),
+            Part::Refusal(said) => pieces.push(Piece { text: text(said), ..Piece::default() }),
             Part::Reasoning { text: thoughts, seal } => match self.signature(seal.as_ref()) {
                 // A mark without thoughts was on an empty text.
                 Some(signature) => pieces.push(Piece {
@@ -163,7 +167,6 @@ impl<'a> Writer<'a> {
             Part::Image(media) => pieces.extend(file(media, "image/jpeg", losses)),
             Part::Audio(media) => pieces.extend(file(media, "audio/wav", losses)),
             Part::File(media) => pieces.extend(file(media, "application/pdf", losses)),
-            Part::Text(_) | Part::Refusal(_) => {}
         }
     }
 
@@ -171,21 +174,31 @@ impl<'a> Writer<'a> {
         seal?.for_provider(NAME, self.provider)
     }
 
+    /// The name of a call, for models that give such names themselves; to others the order of calls tells them apart.
+    fn id(&self, id: &str) -> Option<String> {
+        let is_fit = |id: &str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+            id.len() <= 64 && id.bytes().all(fits)
+        };
+        (self.model.is_third() && !id.is_empty()).then(|| ids::fit(id, "call_", 24, is_fit))
+    }
+
     fn call(&mut self, call: &'a ToolCall, losses: &mut Losses<'_>) -> Piece<'a> {
-        self.calls.push(call);
+        self.calls.push((call, false));
         let object = if call.kind == ToolKind::Custom { None } else { call.json_arguments() };
         let args = object.and_then(raw_object).unwrap_or_else(|| {
             losses.hint(Field::Messages, "a call whose arguments are no JSON object is told with them as its `input`");
             wrapped("input", &call.arguments)
         });
-        let function_call = Some(Call { id: &call.id, name: fit_name(&call.name), args });
+        let function_call = Some(Call { id: self.id(&call.id), name: fit_name(&call.name), args });
         Piece { function_call, thought_signature: self.signature(call.seal.as_ref()), ..Piece::default() }
     }
 
     fn result(&mut self, result: &'a ToolResult, pieces: &mut Vec<Piece<'a>>, losses: &mut Losses<'_>) {
-        let order = self.calls.iter().rposition(|call| call.id == result.call_id);
-        let called = order.and_then(|index| self.calls.get(index)).map(|call| &call.name);
-        let name = called.or(result.name.as_ref()).unwrap_or(&result.call_id);
+        let order = self.called(result);
+        let called = order.and_then(|index| self.calls.get(index)).map(|(call, _)| *call);
+        let name = called.map(|call| &call.name).or(result.name.as_ref()).unwrap_or(&result.call_id);
+        let id = called.map_or(&result.call_id, |call| &call.id);
         let (mut texts, mut media) = (Vec::new(), Vec::new());
         for part in &result.parts {
             match part {
@@ -202,9 +215,23 @@ impl<'a> Writer<'a> {
         // Before Gemini 3, a response has no parts of its own; what it shows stands beside it.
         let (parts, beside) = if self.model.is_third() { (media, Vec::new()) } else { (Vec::new(), media) };
         let order = order.unwrap_or(self.calls.len());
-        let response = Response { id: &result.call_id, name: fit_name(name), response, parts, order };
+        let response = Response { id: self.id(id), name: fit_name(name), response, parts, order };
         pieces.push(Piece { function_response: Some(response), ..Piece::default() });
         pieces.extend(beside);
+    }
+
+    /// The place of the call that `result` answers: the last one of that name, or, where a client gives calls no names, the
+    /// first of that tool that waits.
+    fn called(&mut self, result: &ToolResult) -> Option<usize> {
+        let is_of_tool = |call: &ToolCall| result.name.as_ref().is_none_or(|name| call.name == *name);
+        let found = match &*result.call_id {
+            "" => self.calls.iter().position(|(call, is_answered)| !is_answered && is_of_tool(call)),
+            id => self.calls.iter().rposition(|(call, _)| call.id == id),
+        };
+        if let Some((_, is_answered)) = found.and_then(|index| self.calls.get_mut(index)) {
+            *is_answered = true;
+        }
+        found
     }
 
     /// The results of a turn stand first in the next, in the order of their calls.

@@ -5,6 +5,9 @@ use std::fmt::Write;
 /// Collections of models beside `models/`.
 const COLLECTIONS: [&str; 4] = ["tunedModels/", "publishers/", "projects/", "endpoints/"];
 
+/// The generation of whatever is the latest: beyond all that are known.
+const LATEST: (u32, u32) = (u32::MAX, 0);
+
 /// A model, as far as it matters how it wants to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Model<'a> {
@@ -19,7 +22,8 @@ impl<'a> Model<'a> {
         Self { name, generation: generation(name) }
     }
 
-    /// Its thinking is set by a level, and its calls are refused without a signature: Gemini 3 and later.
+    /// Gemini 3 or later: its thinking is set by a level, its calls have ids and are refused without a signature, and what a
+    /// tool returns may have pictures in it.
     pub(super) fn is_third(self) -> bool {
         self.generation.is_some_and(|generation| generation >= (3, 0))
     }
@@ -37,6 +41,11 @@ impl<'a> Model<'a> {
         self.name.contains("-lite")
     }
 
+    /// It knows a level of thinking below `LOW`. No Pro does, and Flash has not since 3.7.
+    pub(super) fn has_minimal_level(self) -> bool {
+        self.name.contains("-flash") && self.generation.is_some_and(|generation| generation <= (3, 6))
+    }
+
     /// The first Gemini 3 Pro knew two levels of thinking only.
     pub(super) fn has_two_levels(self) -> bool {
         self.is_pro() && self.generation == Some((3, 0))
@@ -46,7 +55,7 @@ impl<'a> Model<'a> {
 fn generation(name: &str) -> Option<(u32, u32)> {
     let rest = name.strip_prefix("gemini-")?;
     if name.ends_with("-latest") && !rest.starts_with(|first: char| first.is_ascii_digit()) {
-        return Some((3, 1));
+        return Some(LATEST);
     }
     let number = rest.split('-').next()?;
     let (major, minor) = number.split_once('.').unwrap_or((number, "0"));
@@ -82,7 +91,7 @@ mod tests {
         assert_eq!(generation("gemini-2.5-flash-lite"), Some((2, 5)));
         assert_eq!(generation("models/gemini-3-pro-preview"), Some((3, 0)));
         assert_eq!(generation("gemini-3.1-pro-preview"), Some((3, 1)));
-        assert_eq!(generation("gemini-flash-latest"), Some((3, 1)));
+        assert_eq!(generation("gemini-flash-latest"), Some(LATEST));
         assert_eq!(generation("gemma-3-27b-it"), None);
         assert_eq!(generation("tunedModels/mine"), None);
         assert!(!Model::of("gemini-2.0-flash").thinks() && Model::of("mine").thinks());

@@ -39,16 +39,16 @@ fn text_and_thoughts_are_what_every_recorded_stream_says() {
         "vertex-service-tier-flex",
     ] {
         let stream = fixture(&format!("{name}.sse"));
-        let answer = answer(&stream);
-        assert_eq!(answer.text(), said(&stream, false), "{name}");
-        assert_eq!(thoughts(&answer), said(&stream, true), "{name}");
+        let answer = answer(stream);
+        assert_eq!(answer.text(), said(stream, false), "{name}");
+        assert_eq!(thoughts(&answer), said(stream, true), "{name}");
         assert_eq!(answer.finish.unwrap().reason, FinishReason::Stop, "{name}");
     }
 }
 
 #[test]
 fn a_stream_is_told_as_it_comes() {
-    let told = events(&fixture("text-crlf.sse"));
+    let told = events(fixture("text-crlf.sse"));
     let start = "Start { id: Some(\"w1peaMz6INOvnvgPgYfPiQY\"), model: Some(\"gemini-2.0-flash-exp\") }";
     assert_eq!(told[0], start);
     assert_eq!(told[1], "Text { text: \"The\", logprobs: [] }");
@@ -62,7 +62,7 @@ fn a_stream_is_told_as_it_comes() {
 
 #[test]
 fn a_call_is_told_whole_and_its_mark_stands_behind_its_arguments() {
-    let told = events(&fixture("vertex-tool-call.sse"));
+    let told = events(fixture("vertex-tool-call.sse"));
     assert_eq!(told[1], "ToolCall { key: 0, id: None, name: \"weather\", kind: Function }");
     assert_eq!(told[2], r#"Arguments { key: 0, fragment: "{\"latitude\":\"52.5200\",\"longitude\":\"13.4050\"}" }"#);
     assert!(told[3].starts_with("Seal(\"CiwBjz1rX7BKwi0Yqw") && told[4] == "Boundary", "{told:?}");
@@ -75,7 +75,7 @@ fn calls_and_their_marks_are_those_of_the_recordings() {
         ("tool-call-thought-signature.sse", "get_country", "{}", true),
         ("gemini3-tool-calls.sse", "weather", r#"{"location":"San Francisco"}"#, true),
     ] {
-        let answer = answer(&fixture(name));
+        let answer = answer(fixture(name));
         let [Part::ToolCall(call)] = &*answer.parts else { panic!("{name}: {:?}", answer.parts) };
         assert_eq!((&*call.name, &*call.arguments, call.seal.is_some()), (tool, arguments, is_sealed), "{name}");
         assert!(call.id.starts_with("call_"));
@@ -85,7 +85,7 @@ fn calls_and_their_marks_are_those_of_the_recordings() {
 
 #[test]
 fn a_mark_on_an_empty_text_is_on_the_text_before_it() {
-    let answer = answer(&fixture("gemini3-text-signature-empty-text.sse"));
+    let answer = answer(fixture("gemini3-text-signature-empty-text.sse"));
     let [Part::Text(text)] = &*answer.parts else { panic!("{:?}", answer.parts) };
     let seal = text.seal.as_ref().unwrap();
     assert_eq!((&*seal.dialect, &*seal.provider), ("gemini", "google"));
@@ -94,7 +94,7 @@ fn a_mark_on_an_empty_text_is_on_the_text_before_it() {
 
 #[test]
 fn arguments_that_come_value_by_value_are_put_together() {
-    let nested = answer(&fixture("partial-args-nested-vertex.sse"));
+    let nested = answer(fixture("partial-args-nested-vertex.sse"));
     let [Part::ToolCall(call)] = &*nested.parts else { panic!("{:?}", nested.parts) };
     let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
     assert_eq!(call.name, "cookRecipe");
@@ -115,7 +115,7 @@ fn a_call_whose_end_is_missing_ends_with_what_comes_behind_it_or_with_the_stream
     let recorded = fixture("partial-args-missing-terminal.sse");
     let cut = recorded.replace(r#""numberValue":0.3}]}"#, r#""numberValue":0.3}],"willContinue":true}"#);
     let (unended, _) = cut.split_at(cut.rfind("data: ").unwrap());
-    for stream in [&*recorded, &cut, unended] {
+    for stream in [recorded, &cut, unended] {
         let answer = answer(stream);
         let [Part::ToolCall(call)] = &*answer.parts else { panic!("{:?}", answer.parts) };
         assert_eq!((&*call.name, &*call.arguments), ("writeItems", expected));
@@ -126,7 +126,7 @@ fn a_call_whose_end_is_missing_ends_with_what_comes_behind_it_or_with_the_stream
 #[test]
 fn what_google_ran_itself_is_named_and_not_told() {
     let kinds = |name: &str| {
-        events(&fixture(name)).into_iter().filter(|event| event.starts_with("Unmapped")).collect::<Vec<_>>()
+        events(fixture(name)).into_iter().filter(|event| event.starts_with("Unmapped")).collect::<Vec<_>>()
     };
     assert_eq!(kinds("code-execution.sse"), ["Unmapped(\"executableCode\")", "Unmapped(\"codeExecutionResult\")"]);
     assert_eq!(kinds("file-search-grounding.sse"), ["Unmapped(\"toolCall\")", "Unmapped(\"toolResponse\")"]);
@@ -135,7 +135,7 @@ fn what_google_ran_itself_is_named_and_not_told() {
 
 #[test]
 fn sources_are_told_with_their_places_in_characters() {
-    let text = |name| match answer(&fixture(name)).parts.remove(0) {
+    let text = |name| match answer(fixture(name)).parts.remove(0) {
         Part::Text(text) => text,
         other => panic!("{other:?}"),
     };
@@ -204,7 +204,7 @@ fn other_candidates_are_named_and_garbage_is_passed_over() {
 #[test]
 fn an_answer_that_did_not_stream_is_read_as_one_chunk() {
     // The elements of an array are what a whole answer looks like, spread over lines.
-    let elements: Vec<Value> = serde_json::from_str(&fixture("json-array-stream-tool-calls.json")).unwrap();
+    let elements: Vec<Value> = serde_json::from_str(fixture("json-array-stream-tool-calls.json")).unwrap();
     let body = serde_json::to_vec_pretty(&elements[0]).unwrap();
     let (answer, unmapped) = read_answer(&super::Gemini, "google", "x", &body).unwrap();
     let [Part::ToolCall(call)] = &*answer.parts else { panic!("{:?}", answer.parts) };
@@ -220,7 +220,7 @@ fn an_answer_that_did_not_stream_is_read_as_one_chunk() {
 
 #[test]
 fn an_array_has_the_same_elements_as_a_stream() {
-    let elements: Vec<Value> = serde_json::from_str(&fixture("json-array-stream-schema.json")).unwrap();
+    let elements: Vec<Value> = serde_json::from_str(fixture("json-array-stream-schema.json")).unwrap();
     let stream: String = elements.iter().map(|element| chunk(&element.to_string())).collect();
     let answer = answer(&stream);
     let dogs: Value = serde_json::from_str(&answer.text()).unwrap();

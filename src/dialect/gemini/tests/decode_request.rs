@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Gemini, fixture, read};
+use super::{Gemini, fixture, read, recordings};
 use crate::canonical::{
     ChatRequest, Effort, Media, Message, OutputFormat, Part, Reasoning, Role, Source, ToolChoice, ToolInput, Weight,
 };
@@ -29,18 +29,15 @@ fn lost(request: &ChatRequest) -> Vec<(&str, Weight)> {
 
 #[test]
 fn every_recorded_request_is_understood() {
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/gemini")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.to_str().unwrap().ends_with(".request.json") {
-            let request = read(&std::fs::read_to_string(&path).unwrap());
-            assert!(!request.messages.is_empty(), "{path:?}");
-        }
+    assert_eq!(recordings(".request.json").count(), 18);
+    for (name, body) in recordings(".request.json") {
+        assert!(!read(body).messages.is_empty(), "{name}");
     }
 }
 
 #[test]
 fn a_recorded_request_is_read_in_full() {
-    let request = read(&fixture("tool-call.request.json"));
+    let request = read(fixture("tool-call.request.json"));
     let text = |role, text: &str| Message { role, parts: vec![Part::text(text)] };
     let question = "What is the temperature of the capital of France?";
     assert_eq!(request.messages, [text(Role::System, "You are a helpful chatbot."), text(Role::User, question)]);
@@ -53,12 +50,12 @@ fn a_recorded_request_is_read_in_full() {
     });
     assert_eq!(tool.input, ToolInput::Json { schema: Some(schema), strict: None });
     assert!(request.tools.len() == 2 && request.unmapped.is_empty() && request.include_usage);
-    assert_eq!(read(&fixture("text-crlf.request.json")).temperature, Some(0.0));
+    assert_eq!(read(fixture("text-crlf.request.json")).temperature, Some(0.0));
 }
 
 #[test]
 fn either_spelling_is_understood() {
-    let request = read(&fixture("json-array-stream-schema.request.json"));
+    let request = read(fixture("json-array-stream-schema.request.json"));
     let OutputFormat::Schema { schema, .. } = &request.output else { panic!("{:?}", request.output) };
     assert_eq!(schema["properties"]["dogs"]["items"]["title"], "Dog");
     assert_eq!(request.reasoning, Reasoning { visible: Some(true), ..Reasoning::default() });
@@ -179,7 +176,7 @@ fn calls_without_names_are_named_the_same_in_call_and_result_and_again() {
 
 #[test]
 fn names_that_a_client_gives_are_kept() {
-    let request = read(&fixture("text-after-signature.request.json"));
+    let request = read(fixture("text-after-signature.request.json"));
     let Part::ToolCall(call) = &request.messages[1].parts[0] else { panic!() };
     let Part::ToolResult(result) = &request.messages[2].parts[0] else { panic!() };
     assert_eq!((&*call.id, &result.call_id), ("pyd_ai_29bf73b69e02448588e15893d47a3e7e", &call.id));

@@ -1,12 +1,14 @@
 //! What is written for clients.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{Gemini, context, objects};
+use super::{Gemini, context, objects, recordings};
 use crate::canonical::{
     Annotation, ChatAnswer, ChatEvent, Finish, FinishReason, Logprob, Part, Seal, Text, ToolCall, ToolKind, Usage,
 };
-use crate::dialect::{AnswerContext, Dialect, Sequencer, Translate};
+use crate::dialect::{AnswerContext, Dialect, Sequencer, Transcoder, Translate};
 use crate::error::Error;
 
 /// What is written when `events` are told, in the order they come.
@@ -192,4 +194,22 @@ fn a_keep_alive_is_a_chunk_that_says_nothing() {
         chunks,
         [json!({ "candidates": [{ "content": { "parts": [{ "text": "" }], "role": "model" }, "index": 0 }] })]
     );
+}
+
+#[test]
+fn every_recorded_stream_is_translated_the_same_however_it_arrives() {
+    for (name, stream) in recordings(".sse") {
+        let translated = |runs: &[&str]| {
+            let mut transcoder = Transcoder::new(&Gemini, "google", &Gemini, &context("{}"));
+            let mut out: Vec<u8> = Vec::new();
+            runs.iter().for_each(|run| out.extend(transcoder.push(run.as_bytes(), Duration::ZERO)));
+            out.extend(transcoder.finish(Duration::ZERO));
+            out
+        };
+        let whole = translated(&[stream]);
+        assert_eq!(whole, translated(&stream.split_inclusive("\r\n\r\n").collect::<Vec<_>>()), "{name}");
+        let chunks = objects(&whole);
+        let ends = chunks.iter().filter(|chunk| chunk["candidates"][0]["finishReason"].is_string()).count();
+        assert_eq!((ends, &chunks[chunks.len() - 1]["candidates"][0]["finishReason"]), (1, &json!("STOP")), "{name}");
+    }
 }

@@ -84,11 +84,8 @@ fn results_are_one_turn_in_the_order_of_their_calls_with_the_names_of_their_tool
         message(Role::User, vec![Part::text("and"), Part::ToolResult(failed)]),
         message(Role::User, vec![result("1", "a")]),
     ]));
-    let response = |id: &str, response: Value| json!({ "functionResponse": { "id": id, "name": format!("tool_{id}"), "response": response } });
-    assert_eq!(
-        body["contents"][1]["parts"][0]["functionCall"],
-        json!({ "id": "1", "name": "tool_1", "args": { "n": 1.5 } })
-    );
+    let response = |id: &str, response: Value| json!({ "functionResponse": { "name": format!("tool_{id}"), "response": response } });
+    assert_eq!(body["contents"][1]["parts"][0]["functionCall"], json!({ "name": "tool_1", "args": { "n": 1.5 } }));
     assert_eq!(body["contents"][1]["parts"][1]["functionCall"]["args"], json!({}));
     let expected = json!([
         response("1", json!({ "output": "a" })),
@@ -110,11 +107,11 @@ fn marks_go_back_to_their_provider_only() {
     let expected = json!([
         { "text": "a", "thought": true, "thoughtSignature": "mark" },
         { "text": "b", "thoughtSignature": "mark" },
-        { "functionCall": { "id": "1", "name": "tool_1", "args": {} }, "thoughtSignature": "mark" },
+        { "functionCall": { "name": "tool_1", "args": {} }, "thoughtSignature": "mark" },
     ]);
     assert_eq!(own["contents"][0]["parts"], expected);
     let (foreign, losses) = written_to("gemini-2.5-flash", &turn("other"));
-    let expected = json!([{ "text": "b" }, { "functionCall": { "id": "1", "name": "tool_1", "args": {} } }]);
+    let expected = json!([{ "text": "b" }, { "functionCall": { "name": "tool_1", "args": {} } }]);
     assert_eq!((&foreign["contents"][0]["parts"], losses.len()), (&expected, 1));
 }
 
@@ -239,6 +236,8 @@ fn thinking_is_set_as_each_generation_wants_it() {
         ("gemini-2.5-pro", effort(Effort::None), json!({ "thinkingBudget": 128 }), 1),
         ("gemini-2.5-pro", on.clone(), json!({ "thinkingBudget": -1 }), 0),
         ("gemini-3-flash-preview", effort(Effort::None), json!({ "thinkingLevel": "MINIMAL" }), 1),
+        ("gemini-3.8-flash", effort(Effort::Minimal), json!({ "thinkingLevel": "LOW" }), 0),
+        ("gemini-flash-latest", effort(Effort::None), json!({ "thinkingLevel": "LOW" }), 1),
         ("gemini-3-flash-preview", effort(Effort::Medium), json!({ "thinkingLevel": "MEDIUM" }), 0),
         ("gemini-3-pro-preview", effort(Effort::Medium), json!({ "thinkingLevel": "HIGH" }), 0),
         ("gemini-3.1-pro-preview", effort(Effort::Max), json!({ "thinkingLevel": "HIGH" }), 0),
@@ -316,4 +315,37 @@ fn broken_arguments_of_a_call_long_ago_are_shown_as_they_are() {
         written_to("gemini-2.5-flash", &says(vec![message(Role::Assistant, vec![call("1", "{\"a", None)])]));
     assert_eq!(body["contents"][0]["parts"][0]["functionCall"]["args"], json!({ "input": "{\"a" }));
     assert_eq!(losses.len(), 1);
+}
+
+#[test]
+fn calls_are_named_to_gemini_3_and_results_refer_to_them() {
+    let odd = "call.x|".repeat(10);
+    let request = says(vec![
+        message(Role::Assistant, vec![call("toolu_1", "{}", None), call(&odd, "{}", None)]),
+        message(Role::User, vec![result("toolu_1", "a"), result(&odd, "b")]),
+    ]);
+    let (body, _) = written_to("gemini-3-pro-preview", &request);
+    let calls = &body["contents"][0]["parts"];
+    let results = &body["contents"][1]["parts"];
+    assert_eq!(calls[0]["functionCall"]["id"], "toolu_1");
+    assert_eq!(calls[1]["functionCall"]["id"].as_str().unwrap().len(), 29);
+    for index in [0, 1] {
+        assert_eq!(calls[index]["functionCall"]["id"], results[index]["functionResponse"]["id"]);
+    }
+}
+
+#[test]
+fn a_result_that_names_no_call_answers_the_first_of_its_tool() {
+    let unnamed = |name: Option<&str>, text: &str| {
+        let (name, parts) = (name.map(str::to_owned), vec![Part::text(text)]);
+        message(Role::User, vec![Part::ToolResult(ToolResult { name, parts, ..ToolResult::default() })])
+    };
+    let body = written(&says(vec![
+        message(Role::Assistant, vec![call("1", "{}", None), call("2", "{}", None)]),
+        unnamed(Some("tool_2"), "b"),
+        unnamed(None, "a"),
+    ]));
+    let response =
+        |name: &str, text: &str| json!({ "functionResponse": { "name": name, "response": { "output": text } } });
+    assert_eq!(body["contents"][1]["parts"], json!([response("tool_1", "a"), response("tool_2", "b")]));
 }

@@ -18,10 +18,64 @@ use crate::canonical::{ChatAnswer, ChatEvent, ChatRequest};
 use crate::dialect::{AnswerContext, Dialect, Sequencer, Shape, Translate};
 use crate::framing::Framing;
 
+macro_rules! recordings {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../tests/fixtures/gemini/", $name)))),+]
+    };
+}
+
+/// Every recording, by its name.
+const RECORDINGS: &[(&str, &str)] = recordings![
+    "code-execution.request.json",
+    "code-execution.sse",
+    "error-400-api-key.json",
+    "error-400-api-key.request.json",
+    "error-429-quota-retryinfo.json",
+    "error-429-quota-retryinfo.request.json",
+    "file-search-grounding.request.json",
+    "file-search-grounding.sse",
+    "gemini3-text-signature-empty-text.sse",
+    "gemini3-tool-calls.sse",
+    "json-array-stream-schema.json",
+    "json-array-stream-schema.request.json",
+    "json-array-stream-tool-calls.json",
+    "json-array-stream-tool-calls.request.json",
+    "partial-args-missing-terminal.sse",
+    "partial-args-nested-vertex.sse",
+    "signature-on-text.request.json",
+    "signature-on-text.sse",
+    "structured-output-builtin-tools.request.json",
+    "structured-output-builtin-tools.sse",
+    "structured-output-with-tools-2.request.json",
+    "structured-output-with-tools-2.sse",
+    "text-after-signature.request.json",
+    "text-after-signature.sse",
+    "text-crlf.request.json",
+    "text-crlf.sse",
+    "thinking-long.request.json",
+    "thinking-long.sse",
+    "token-accounting-thoughts.request.json",
+    "token-accounting-thoughts.sse",
+    "tool-call-thought-signature.request.json",
+    "tool-call-thought-signature.sse",
+    "tool-call.request.json",
+    "tool-call.sse",
+    "url-context.request.json",
+    "url-context.sse",
+    "vertex-service-tier-flex.request.json",
+    "vertex-service-tier-flex.sse",
+    "vertex-tool-call.request.json",
+    "vertex-tool-call.sse",
+];
+
 /// The recording called `name`.
-fn fixture(name: &str) -> String {
-    let path = format!("{}/tests/fixtures/gemini/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+fn fixture(name: &str) -> &'static str {
+    RECORDINGS.iter().find(|(own, _)| *own == name).unwrap_or_else(|| panic!("no recording is called {name}")).1
+}
+
+/// The recordings whose names end like this.
+fn recordings(end: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    RECORDINGS.iter().copied().filter(move |(name, _)| name.ends_with(end))
 }
 
 /// Tells `take` what a stream says.

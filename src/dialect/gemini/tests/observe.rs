@@ -1,6 +1,6 @@
 //! What is learned of a stream that passes untouched.
 
-use super::{Gemini, chunk, fixture};
+use super::{Gemini, chunk, fixture, recordings};
 use crate::canonical::Usage;
 use crate::dialect::{Dialect, Observer};
 
@@ -14,25 +14,18 @@ fn observe(runs: &[&str]) -> Observer {
 
 #[test]
 fn every_recorded_stream_is_whole_and_passes_whole() {
-    let mut seen = 0;
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/gemini")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "sse") {
-            continue;
-        }
-        seen += 1;
-        let stream = std::fs::read(&path).unwrap();
+    assert_eq!(recordings(".sse").count(), 18);
+    for (name, stream) in recordings(".sse") {
         let mut observer = Observer::new(&Gemini, 1);
-        assert_eq!(observer.observe(&stream), stream.len());
-        assert!(observer.is_complete() && observer.has_content() && !observer.is_done(), "{path:?}");
-        assert!(observer.usage().is_some() && observer.error().is_none() && !observer.is_garbled(), "{path:?}");
+        assert_eq!(observer.observe(stream.as_bytes()), stream.len());
+        assert!(observer.is_complete() && observer.has_content() && !observer.is_done(), "{name}");
+        assert!(observer.usage().is_some() && observer.error().is_none() && !observer.is_garbled(), "{name}");
     }
-    assert_eq!(seen, 18);
 }
 
 #[test]
 fn the_last_usage_counts_and_so_do_thoughts_and_the_results_of_googles_own_tools() {
-    let usage = |name| observe(&[&fixture(name)]).usage().unwrap();
+    let usage = |name| observe(&[fixture(name)]).usage().unwrap();
     let plain = Usage { input_tokens: 13, output_tokens: 8, ..Usage::default() };
     assert_eq!(usage("text-crlf.sse"), plain);
     let thinking =
