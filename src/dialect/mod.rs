@@ -30,6 +30,7 @@ use crate::framing::Framing;
 use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
+pub use gemini::Gemini;
 pub use observer::{Learned, Observer};
 pub use ollama::Ollama;
 pub use openai_chat::OpenAiChat;
@@ -41,7 +42,7 @@ pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Si
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
-pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic, &Ollama];
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic, &Gemini, &Ollama];
 
 /// The dialect called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {

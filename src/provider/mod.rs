@@ -7,6 +7,7 @@ mod anthropic;
 mod compatible;
 mod deepseek;
 mod fireworks;
+mod gemini;
 mod groq;
 mod llama_cpp;
 mod lm_studio;
@@ -37,6 +38,7 @@ pub struct Provider {
 pub const ALL: &[&Provider] = &[
     &openai::PROVIDER,
     &anthropic::PROVIDER,
+    &gemini::PROVIDER,
     &openrouter::PROVIDER,
     &groq::PROVIDER,
     &mistral::PROVIDER,
