@@ -7,6 +7,7 @@
 pub mod anthropic;
 pub mod observer;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod patch;
 pub mod quirks;
 pub mod request;
@@ -29,6 +30,7 @@ use crate::framing::sse::Event;
 pub use anthropic::Anthropic;
 pub use observer::{Learned, Observer};
 pub use openai_chat::OpenAiChat;
+pub use openai_responses::OpenAiResponses;
 pub use quirks::Quirks;
 pub use request::{Malformed, Request};
 pub use sequencer::Sequencer;
@@ -37,7 +39,7 @@ pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Si
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
-pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic];
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &OpenAiResponses, &Anthropic];
 
 /// The dialect called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
