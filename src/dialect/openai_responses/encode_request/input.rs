@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::seal;
 use super::calls::Calls;
 use super::media;
-use crate::canonical::{Losses, Message, Part, Role, Seal, Text, ToolCall, ToolKind, ToolResult};
+use crate::canonical::{Field, Losses, Message, Part, Role, Seal, Text, ToolCall, ToolKind, ToolResult};
 use crate::dialect::{Dialect, OpenAiResponses, Recipient};
 
 /// The items as far as they have been written.
@@ -100,7 +100,10 @@ impl<'a, 'l> Items<'a, 'l> {
                     self.say(&mut said);
                     self.call(call);
                 }
-                _ => {}
+                Part::Image(_) | Part::Audio(_) | Part::File(_) => {
+                    self.losses.meaning(Field::Messages, "OpenAI Responses takes only words of the model's");
+                }
+                Part::ToolResult(result) => self.result(result),
             }
         }
         self.say(&mut said);

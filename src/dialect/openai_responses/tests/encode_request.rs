@@ -251,6 +251,14 @@ fn documents_are_told_and_what_another_provider_keeps_is_lost() {
 }
 
 #[test]
+fn a_picture_that_the_model_drew_is_lost() {
+    let parts = vec![Part::text("Here:"), Part::Image(Media::from_data("AA==", "image/png"))];
+    let (body, lost) = write(&says(Role::Assistant, parts));
+    assert_eq!(body["input"], json!([{ "type": "message", "role": "assistant", "content": "Here:" }]));
+    assert_eq!(lost, [("input".to_owned(), Weight::Meaning)]);
+}
+
+#[test]
 fn a_refusal_and_texts_of_one_turn_are_one_message() {
     let text = |text: &str| Part::Text(Text { text: text.into(), seal: Some(foreign_seal()), ..Text::default() });
     let foreign = Part::Reasoning { text: "hm".into(), seal: Some(foreign_seal()) };
