@@ -54,6 +54,16 @@ fn a_recorded_response_speaks_at_its_first_piece() {
 }
 
 #[test]
+fn the_same_is_learned_of_many_events_at_once_as_of_one_after_the_other() {
+    let failed = recording!("error-rate-limited-response-failed.sse");
+    for stream in STREAMS.iter().map(|(_, stream)| *stream).chain([failed]) {
+        let mut observer = Observer::new(&OpenAiResponses, 1);
+        observer.observe(stream.as_bytes());
+        assert_eq!(format!("{observer:?}"), format!("{:?}", observe(stream)));
+    }
+}
+
+#[test]
 fn an_error_is_told_once_in_its_first_words_and_seen_by_clients_where_it_stands() {
     let stream = recording!("error-rate-limited-response-failed.sse");
     let mut observer = Observer::new(&OpenAiResponses, 1);
