@@ -293,7 +293,7 @@ mod tests {
             config.providers[0].dialects().iter().map(|dialect| dialect.name()).collect::<Vec<_>>()
         };
         assert_eq!(spoken("kind = \"anthropic\""), ["anthropic"]);
-        assert_eq!(spoken("kind = \"openai\""), ["openai-chat"]);
+        assert_eq!(spoken("kind = \"openai\""), ["openai-chat", "openai-responses"]);
         assert_eq!(spoken("kind = \"compatible\""), ["openai-chat"]);
         assert_eq!(spoken("kind = \"compatible\"\ndialects = [\"anthropic\"]"), ["anthropic"]);
     }

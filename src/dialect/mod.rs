@@ -10,6 +10,7 @@ mod models;
 pub mod observer;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod patch;
 pub mod quirks;
 pub mod request;
@@ -34,6 +35,7 @@ pub use gemini::Gemini;
 pub use observer::{Learned, Observer};
 pub use ollama::Ollama;
 pub use openai_chat::OpenAiChat;
+pub use openai_responses::OpenAiResponses;
 pub use quirks::Quirks;
 pub use request::{Malformed, Request};
 pub use sequencer::Sequencer;
@@ -42,7 +44,7 @@ pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Si
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
-pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic, &Gemini, &Ollama];
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &OpenAiResponses, &Anthropic, &Gemini, &Ollama];
 
 /// The dialect called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {

@@ -52,6 +52,11 @@ impl Learned {
         self.error = Some(error);
         self.error_visible = visible;
     }
+
+    /// Whether the upstream has reported an error.
+    pub fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
 }
 
 impl Observer {
