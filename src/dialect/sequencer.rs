@@ -4,15 +4,18 @@
 //! [`Encoder`] is told one part after the other, each opened, continued and closed, and the whole answer at the end. What
 //! arrives for a part whose turn has not come waits, and only that.
 
+mod pending;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::translate::{Delta, Encoder};
-use crate::canonical::{
-    Annotation, ChatAnswer, ChatEvent, Finish, FinishReason, Logprob, Part, Seal, Text, ToolCall, ids,
-};
+use crate::canonical::{ChatAnswer, ChatEvent, Finish, FinishReason, Seal, ToolCall, ids};
 use crate::error::Error;
+use pending::Pending;
 
 /// Orders one stream. See the [module documentation](self).
 pub struct Sequencer {
@@ -30,16 +33,9 @@ pub struct Sequencer {
     open: Option<Pending>,
     /// Parts whose turn has not come.
     waiting: VecDeque<Pending>,
+    /// The call that was spoken of last, if it was a call: it need not be the last in line.
+    last_call: Option<u32>,
     unmapped: Vec<String>,
-}
-
-/// A part that is still arriving, or that waits.
-struct Pending {
-    part: Part,
-    /// Of a call: what its pieces are known by.
-    key: Option<u32>,
-    /// Nothing more of it can come.
-    ended: bool,
 }
 
 impl std::fmt::Debug for Sequencer {
@@ -62,6 +58,7 @@ impl Sequencer {
             calls: 0,
             open: None,
             waiting: VecDeque::new(),
+            last_call: None,
             unmapped: Vec::new(),
         }
     }
@@ -71,52 +68,57 @@ impl Sequencer {
         self.encoder.tick(elapsed);
     }
 
-    /// Takes the next event.
+    /// Takes the next event. Behind the end there is none.
     pub fn take(&mut self, event: ChatEvent<'_>, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
         match event {
             ChatEvent::Start { id, model } => {
                 let known = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned).filter(|text| !text.is_empty());
                 self.answer.id = self.answer.id.take().or(known(id));
                 self.answer.model = self.answer.model.take().or(known(model));
             }
-            ChatEvent::Text { text, logprobs } if text.is_empty() && logprobs.is_empty() => {}
-            ChatEvent::Text { text, logprobs } => self.text(&text, logprobs, None, out),
-            ChatEvent::Annotation(annotation) => self.text("", Vec::new(), Some(annotation), out),
-            ChatEvent::Refusal(text) if text.is_empty() => {}
-            ChatEvent::Refusal(text) => self.more(&Part::Refusal(text.into_owned()), out),
-            ChatEvent::Reasoning(text) if text.is_empty() => {}
-            ChatEvent::Reasoning(text) => self.more(&Part::Reasoning { text: text.into_owned(), seal: None }, out),
-            ChatEvent::Seal(data) => self.seal(&data, out),
+            ChatEvent::Text { text, logprobs } if !text.is_empty() || !logprobs.is_empty() => {
+                self.more(Delta::Text { text: &text, logprobs: &logprobs }, out);
+            }
+            ChatEvent::Annotation(annotation) => self.more(Delta::Annotation(&annotation), out),
+            ChatEvent::Refusal(text) if !text.is_empty() => self.more(Delta::Refusal(&text), out),
+            ChatEvent::Reasoning(text) if !text.is_empty() => self.more(Delta::Reasoning(&text), out),
+            ChatEvent::Seal(data) if !data.is_empty() => self.seal(data.into_owned(), out),
             ChatEvent::ToolCall { key, id, name, kind } => {
                 let id = id.filter(|id| !id.is_empty()).map(Cow::into_owned);
                 let id = id.unwrap_or_else(|| ids::call_id(&self.answer_id, self.calls));
                 self.calls += 1;
-                let call = ToolCall { id, name: name.into_owned(), arguments: String::new(), kind, seal: None };
-                self.begin(Pending { part: Part::ToolCall(call), key: Some(key), ended: false }, out);
+                let call = ToolCall { id, name: name.into_owned(), kind, ..ToolCall::default() };
+                self.begin(Pending::call(key, call), out);
+                self.last_call = Some(key);
             }
-            ChatEvent::Arguments { key, fragment } => self.arguments(key, &fragment, out),
+            ChatEvent::Arguments { key, fragment } if !fragment.is_empty() => self.arguments(key, &fragment, out),
             ChatEvent::Boundary => self.boundary(out),
             ChatEvent::Usage(usage) => self.answer.usage = Some(usage),
             ChatEvent::Finish(finish) => self.answer.finish = Some(finish.into_owned()),
-            ChatEvent::Unmapped(kind) => {
-                if !self.unmapped.iter().any(|known| *known == kind) {
-                    self.unmapped.push(kind.into_owned());
-                }
-            }
+            ChatEvent::Unmapped(kind) => self.note(&kind),
+            // Empty pieces are nothing.
+            ChatEvent::Text { .. }
+            | ChatEvent::Refusal(_)
+            | ChatEvent::Reasoning(_)
+            | ChatEvent::Seal(_)
+            | ChatEvent::Arguments { .. } => {}
         }
     }
 
     /// Tells the encoder that the answer has begun, if it does not know. To be called when what has arrived is read: what
     /// stands beside a beginning, such as its usage, belongs to it.
     pub fn start(&mut self, out: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.started, true) {
+        if !self.ended && !std::mem::replace(&mut self.started, true) {
             self.encoder.start(&self.answer, out);
         }
     }
 
     /// The stream has ended whole.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.ended, true) {
+        if self.ended {
             return;
         }
         self.start(out);
@@ -124,6 +126,7 @@ impl Sequencer {
         self.close(out);
         self.answer.finish = Some(self.true_finish());
         self.encoder.finish(&self.answer, out);
+        self.ended = true;
     }
 
     /// The stream has broken off.
@@ -159,84 +162,87 @@ impl Sequencer {
         finish.map_or(unsaid, |finish| Finish { reason, ..finish })
     }
 
-    fn text(&mut self, text: &str, logprobs: Vec<Logprob>, annotation: Option<Annotation>, out: &mut Vec<u8>) {
-        let annotations = annotation.into_iter().collect();
-        self.more(&Part::Text(Text { text: text.to_owned(), annotations, logprobs, seal: None }), out);
+    fn note(&mut self, kind: &str) {
+        if !self.unmapped.iter().any(|known| known == kind) {
+            self.unmapped.push(kind.to_owned());
+        }
     }
 
-    /// More of the part that was told last if it is of the same kind, else a new one.
-    fn more(&mut self, piece: &Part, out: &mut Vec<u8>) {
+    /// More of the part that is last in line if it is of the same kind, else a new one.
+    fn more(&mut self, piece: Delta<'_>, out: &mut Vec<u8>) {
         let last = self.waiting.back().or(self.open.as_ref());
-        if !last.is_some_and(|last| !last.ended && is_continued_by(&last.part, piece)) {
-            let part = match piece {
-                Part::Text(_) => Part::Text(Text::default()),
-                Part::Refusal(_) => Part::Refusal(String::new()),
-                _ => Part::Reasoning { text: String::new(), seal: None },
-            };
-            self.begin(Pending { part, key: None, ended: false }, out);
+        if !last.is_some_and(|last| last.takes(&piece)) {
+            self.begin(Pending::beginning_with(&piece), out);
         }
+        self.last_call = None;
         match self.waiting.back_mut() {
-            Some(waiting) => append(&mut waiting.part, piece),
+            Some(waiting) => waiting.append(piece),
             None => self.pass(piece, out),
         }
     }
 
     fn arguments(&mut self, key: u32, fragment: &str, out: &mut Vec<u8>) {
-        if fragment.is_empty() {
-            return;
-        }
-        let piece = Part::ToolCall(ToolCall { arguments: fragment.to_owned(), ..ToolCall::default() });
+        let piece = Delta::Arguments(fragment);
         if self.open.as_ref().is_some_and(|open| open.key == Some(key)) {
-            self.pass(&piece, out);
+            self.pass(piece, out);
+            self.last_call = Some(key);
+            // They may have been what all the others waited for.
+            self.advance(out);
         } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.key == Some(key)) {
-            append(&mut waiting.part, &piece);
+            waiting.append(piece);
+            self.last_call = Some(key);
+        } else if !fragment.trim().is_empty() {
+            // Of a call that is closed, or that never began.
+            self.note("stray tool call arguments");
         }
     }
 
-    fn seal(&mut self, data: &str, out: &mut Vec<u8>) {
-        let provider = self.provider.clone();
-        let mark = Seal { dialect: self.dialect.to_owned(), provider, data: data.to_owned() };
-        if let Some(waiting) = self.waiting.back_mut() {
-            return set_seal(&mut waiting.part, mark);
+    fn seal(&mut self, data: String, out: &mut Vec<u8>) {
+        let mark = Seal { dialect: self.dialect.to_owned(), provider: self.provider.clone(), data };
+        let piece = Delta::Seal(&mark);
+        if self.said_last().is_none_or(|last| !last.takes(&piece)) {
+            self.begin(Pending::silent_thoughts(), out);
+            self.last_call = None;
         }
-        if self.open.is_none() {
-            let part = Part::Reasoning { text: String::new(), seal: None };
-            self.begin(Pending { part, key: None, ended: false }, out);
-        }
-        if let Some(open) = &mut self.open
-            && !matches!(open.part, Part::Refusal(_))
-        {
-            set_seal(&mut open.part, mark.clone());
-            self.encoder.delta(Delta::Seal(&mark), out);
+        if self.is_last_open() {
+            self.pass(piece, out);
+        } else if let Some(last) = self.said_last() {
+            last.append(piece);
         }
     }
 
     fn boundary(&mut self, out: &mut Vec<u8>) {
-        match self.waiting.back_mut() {
-            Some(waiting) => waiting.ended = true,
-            None => self.close(out),
+        if self.is_last_open() {
+            self.close(out);
+        } else if let Some(last) = self.said_last() {
+            last.ended = true;
+        }
+    }
+
+    /// The part that something was said of last, if more of it may come: the last in line, or the call whose arguments came.
+    fn said_last(&mut self) -> Option<&mut Pending> {
+        match self.last_call {
+            Some(key) => self.open.iter_mut().chain(&mut self.waiting).find(|pending| pending.key == Some(key)),
+            None => self.waiting.back_mut().or(self.open.as_mut()),
+        }
+    }
+
+    /// Whether that part is the open one.
+    fn is_last_open(&self) -> bool {
+        match self.last_call {
+            Some(key) => self.open.as_ref().is_some_and(|open| open.key == Some(key)),
+            None => self.waiting.is_empty() && self.open.is_some(),
         }
     }
 
     /// A new part. It waits while one is open of which more may come.
     fn begin(&mut self, new: Pending, out: &mut Vec<u8>) {
-        if self.waiting.is_empty() && self.open.as_ref().is_none_or(Pending::is_whole) {
-            self.close(out);
-            self.open(new, out);
-        } else {
-            // A text in line is finished by what comes behind it; a call only by its own end.
-            if let Some(last) = self.waiting.back_mut() {
-                last.ended |= last.key.is_none();
-            }
-            self.waiting.push_back(new);
-            self.advance(out);
+        // A text in line is finished by what comes behind it; a call only by its own end.
+        if let Some(last) = self.waiting.back_mut() {
+            last.ended |= last.key.is_none();
         }
-    }
-
-    fn open(&mut self, pending: Pending, out: &mut Vec<u8>) {
-        self.start(out);
-        self.encoder.open(&pending.part, out);
-        self.open = Some(pending);
+        self.waiting.push_back(new);
+        self.advance(out);
     }
 
     /// Closes the open part, if there is one, and opens what waits.
@@ -256,7 +262,7 @@ impl Sequencer {
                 self.answer.parts.push(open.part);
             }
             if let Some(next) = self.waiting.pop_front() {
-                self.replay(next, out);
+                self.open(&next, out);
             }
         }
         // The last of them may be known to be finished, too.
@@ -268,89 +274,22 @@ impl Sequencer {
         }
     }
 
-    /// Opens a part of which something has arrived while it waited.
-    fn replay(&mut self, pending: Pending, out: &mut Vec<u8>) {
-        let Pending { part, key, ended } = pending;
-        let (empty, seal) = match &part {
-            Part::ToolCall(call) => {
-                let empty = ToolCall { arguments: String::new(), seal: None, ..call.clone() };
-                (Part::ToolCall(empty), call.seal.clone())
-            }
-            Part::Text(text) => (Part::Text(Text::default()), text.seal.clone()),
-            Part::Reasoning { seal, .. } => (Part::Reasoning { text: String::new(), seal: None }, seal.clone()),
-            _ => (Part::Refusal(String::new()), None),
-        };
-        self.open(Pending { part: empty, key, ended }, out);
-        self.pass(&part, out);
-        if let (Some(seal), Some(open)) = (seal, &mut self.open) {
-            self.encoder.delta(Delta::Seal(&seal), out);
-            set_seal(&mut open.part, seal);
+    /// Opens a part, and tells what has arrived of it while it waited.
+    fn open(&mut self, pending: &Pending, out: &mut Vec<u8>) {
+        self.start(out);
+        let empty = pending.emptied();
+        self.encoder.open(&empty.part, out);
+        self.open = Some(empty);
+        for piece in pending.pieces() {
+            self.pass(piece, out);
         }
     }
 
     /// A piece of the open part.
-    fn pass(&mut self, piece: &Part, out: &mut Vec<u8>) {
-        let Some(open) = &mut self.open else { return };
-        append(&mut open.part, piece);
-        match piece {
-            Part::Text(Text { text, annotations, logprobs, .. }) => {
-                if !text.is_empty() || !logprobs.is_empty() {
-                    self.encoder.delta(Delta::Text { text, logprobs }, out);
-                }
-                for annotation in annotations {
-                    self.encoder.delta(Delta::Annotation(annotation), out);
-                }
-            }
-            Part::Refusal(text) => self.encoder.delta(Delta::Refusal(text), out),
-            Part::Reasoning { text, .. } if !text.is_empty() => self.encoder.delta(Delta::Reasoning(text), out),
-            Part::ToolCall(call) if !call.arguments.is_empty() => {
-                self.encoder.delta(Delta::Arguments(&call.arguments), out);
-            }
-            _ => {}
+    fn pass(&mut self, piece: Delta<'_>, out: &mut Vec<u8>) {
+        if let Some(open) = &mut self.open {
+            open.append(piece);
+            self.encoder.delta(piece, out);
         }
-    }
-}
-
-impl Pending {
-    /// Whether nothing more of it can come. A text is finished by whatever follows it; a call may go on behind the beginning
-    /// of the next, unless its arguments are a whole JSON object.
-    fn is_whole(&self) -> bool {
-        match &self.part {
-            Part::ToolCall(call) if !self.ended => {
-                !call.arguments.is_empty() && serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_ok()
-            }
-            _ => true,
-        }
-    }
-}
-
-fn is_continued_by(part: &Part, piece: &Part) -> bool {
-    match (part, piece) {
-        (Part::Text(_), Part::Text(_)) | (Part::Refusal(_), Part::Refusal(_)) => true,
-        // A mark ends the thoughts it is on.
-        (Part::Reasoning { seal, .. }, Part::Reasoning { .. }) => seal.is_none(),
-        _ => false,
-    }
-}
-
-fn append(part: &mut Part, piece: &Part) {
-    match (part, piece) {
-        (Part::Text(own), Part::Text(more)) => {
-            own.text.push_str(&more.text);
-            own.annotations.extend_from_slice(&more.annotations);
-            own.logprobs.extend_from_slice(&more.logprobs);
-        }
-        (Part::Refusal(own), Part::Refusal(more)) => own.push_str(more),
-        (Part::Reasoning { text: own, .. }, Part::Reasoning { text: more, .. }) => own.push_str(more),
-        (Part::ToolCall(own), Part::ToolCall(more)) => own.arguments.push_str(&more.arguments),
-        _ => {}
-    }
-}
-
-fn set_seal(part: &mut Part, mark: Seal) {
-    match part {
-        Part::Text(Text { seal, .. }) | Part::Reasoning { seal, .. } => *seal = Some(mark),
-        Part::ToolCall(call) => call.seal = Some(mark),
-        _ => {}
     }
 }

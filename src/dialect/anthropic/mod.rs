@@ -3,6 +3,12 @@
 //! Source: <https://docs.claude.com/en/api/messages>, and recorded streams.
 
 mod answer;
+mod blocks;
+mod decode;
+mod decode_request;
+mod encode;
+mod encode_request;
+mod encode_stream;
 mod error;
 mod observe;
 mod request;
@@ -22,6 +28,9 @@ use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 use crate::framing::sse::Event;
 
+/// The name in the configuration, and in seals.
+const NAME: &str = "anthropic";
+
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -34,7 +43,7 @@ pub struct Anthropic;
 
 impl Dialect for Anthropic {
     fn name(&self) -> &'static str {
-        "anthropic"
+        NAME
     }
 
     fn title(&self) -> &'static str {
@@ -131,35 +140,54 @@ impl Dialect for Anthropic {
 }
 
 impl Translate for Anthropic {
-    fn decode_request(&self, _shape: Shape, _body: &[u8]) -> Result<ChatRequest, Malformed> {
-        todo!()
+    fn decode_request(&self, _shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed> {
+        decode_request::decode(body)
     }
 
-    fn param(&self, _field: Field) -> &'static str {
-        todo!()
+    fn param(&self, field: Field) -> &'static str {
+        match field {
+            Field::Messages => "messages",
+            Field::Tools => "tools",
+            Field::ToolChoice => "tool_choice",
+            Field::ParallelToolCalls => "tool_choice.disable_parallel_tool_use",
+            Field::MaxOutputTokens => "max_tokens",
+            Field::Temperature => "temperature",
+            Field::TopP => "top_p",
+            Field::TopK => "top_k",
+            Field::Stop => "stop_sequences",
+            Field::Output => "output_config.format",
+            Field::Reasoning => "thinking",
+            Field::User => "metadata.user_id",
+            // Anthropic has none of these: no request that has been read says them.
+            Field::Seed => "seed",
+            Field::PresencePenalty => "presence_penalty",
+            Field::FrequencyPenalty => "frequency_penalty",
+            Field::Logprobs => "logprobs",
+            Field::Verbosity => "verbosity",
+        }
     }
 
-    fn encode_request(&self, _request: &ChatRequest, _to: &Recipient<'_>, _losses: &mut Losses<'_>) -> Bytes {
-        todo!()
+    fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
+        encode_request::encode(request, to, losses)
     }
 
     fn path(&self, _model: &str, _stream: bool) -> String {
-        todo!()
+        "/messages".to_owned()
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        todo!()
+        Box::<decode::MessageDecoder>::default()
     }
 
-    fn decode_answer(&self, _body: &[u8], _sink: Sink<'_>) -> Result<(), serde_json::Error> {
-        todo!()
+    fn decode_answer(&self, body: &[u8], sink: Sink<'_>) -> Result<(), serde_json::Error> {
+        decode::answer(body, sink)
     }
 
-    fn encoder(&self, _context: &AnswerContext) -> Box<dyn Encoder> {
-        todo!()
+    fn encoder(&self, context: &AnswerContext) -> Box<dyn Encoder> {
+        Box::new(encode_stream::MessageEncoder::new(context))
     }
 
-    fn encode_answer(&self, _answer: &ChatAnswer, _context: &AnswerContext) -> Bytes {
-        todo!()
+    fn encode_answer(&self, answer: &ChatAnswer, context: &AnswerContext) -> Bytes {
+        encode::answer(answer, context)
     }
 }
