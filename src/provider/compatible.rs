@@ -4,7 +4,13 @@
 //! dialect.
 
 use super::Provider;
-use crate::dialect::{Anthropic, OpenAiChat};
+use crate::dialect::{Anthropic, OpenAiChat, Quirks};
 
-pub(super) const PROVIDER: Provider =
-    Provider { kind: "compatible", dialects: &[&OpenAiChat, &Anthropic], base_url: None, api_key_variable: None };
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "compatible",
+    dialects: &[&OpenAiChat, &Anthropic],
+    base_url: None,
+    api_key_variable: None,
+    key_header: None,
+    quirks: Quirks::NONE,
+};
