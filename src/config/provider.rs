@@ -89,7 +89,8 @@ impl Provider {
     /// The known providers whose API key stands in `environment`.
     pub(super) fn discover(environment: &BTreeMap<String, String>) -> Vec<Self> {
         let found = provider::ALL.iter().filter_map(|kind| {
-            let variable = kind.api_key_variable?;
+            // Where it is must be known, too.
+            let variable = kind.api_key_variable.filter(|_| kind.base_url.is_some())?;
             let key = environment.get(variable).filter(|key| !key.trim().is_empty())?;
             Some(Self {
                 api_key: Some(Secret::new(key.trim())),

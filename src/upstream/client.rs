@@ -66,7 +66,10 @@ impl Upstream {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let dialects = provider.dialects().to_vec();
         if let Some(key) = &provider.api_key {
-            let (name, value) = dialects[0].credentials(key.expose());
+            let (name, value) = match provider.kind.key_header {
+                Some(name) => (HeaderName::from_static(name), key.expose().to_owned()),
+                None => dialects[0].credentials(key.expose()),
+            };
             headers.insert(name, sensitive(&value));
         }
         for (name, value) in &provider.headers {
@@ -87,7 +90,7 @@ impl Upstream {
             dialects,
             direct,
             shared,
-            quirks: Quirks::NONE,
+            quirks: provider.kind.quirks,
             base_path: url.path().trim_end_matches('/').to_owned(),
             origin: url,
             connect_timeout: stream.connect_timeout,

@@ -26,8 +26,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    models, AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
-    UpstreamError,
+    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
+    UpstreamError, models,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;

@@ -3,9 +3,21 @@
 //! Source: <https://platform.openai.com/docs/api-reference/chat>, and recorded streams of its many speakers.
 
 mod answer;
+mod calls;
+mod decode;
+mod decode_request;
+mod details;
+mod encode;
+mod encode_answer;
+mod encode_request;
 mod error;
+mod finish;
+mod message;
+mod notes;
 mod observe;
 mod request;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use bytes::Bytes;
@@ -102,35 +114,53 @@ impl Dialect for OpenAiChat {
 }
 
 impl Translate for OpenAiChat {
-    fn decode_request(&self, _shape: Shape, _body: &[u8]) -> Result<ChatRequest, Malformed> {
-        todo!()
+    fn decode_request(&self, _: Shape, body: &[u8]) -> Result<ChatRequest, Malformed> {
+        decode_request::decode(body)
     }
 
-    fn param(&self, _field: Field) -> &'static str {
-        todo!()
+    fn param(&self, field: Field) -> &'static str {
+        match field {
+            Field::Messages => "messages",
+            Field::Tools => "tools",
+            Field::ToolChoice => "tool_choice",
+            Field::ParallelToolCalls => "parallel_tool_calls",
+            Field::MaxOutputTokens => "max_completion_tokens",
+            Field::Temperature => "temperature",
+            Field::TopP => "top_p",
+            Field::TopK => "top_k",
+            Field::Seed => "seed",
+            Field::PresencePenalty => "presence_penalty",
+            Field::FrequencyPenalty => "frequency_penalty",
+            Field::Stop => "stop",
+            Field::Logprobs => "logprobs",
+            Field::Output => "response_format",
+            Field::Reasoning => "reasoning_effort",
+            Field::Verbosity => "verbosity",
+            Field::User => "user",
+        }
     }
 
-    fn encode_request(&self, _request: &ChatRequest, _to: &Recipient<'_>, _losses: &mut Losses<'_>) -> Bytes {
-        todo!()
+    fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
+        encode_request::encode(request, to, losses)
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        todo!()
+    fn path(&self, _: &str, _: bool) -> String {
+        "/chat/completions".to_owned()
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        todo!()
+        Box::new(decode::ChatDecoder::default())
     }
 
-    fn decode_answer(&self, _body: &[u8], _sink: Sink<'_>) -> Result<(), serde_json::Error> {
-        todo!()
+    fn decode_answer(&self, body: &[u8], sink: Sink<'_>) -> Result<(), serde_json::Error> {
+        decode::answer(body, sink)
     }
 
-    fn encoder(&self, _context: &AnswerContext) -> Box<dyn Encoder> {
-        todo!()
+    fn encoder(&self, context: &AnswerContext) -> Box<dyn Encoder> {
+        Box::new(encode::ChatEncoder::new(context))
     }
 
-    fn encode_answer(&self, _answer: &ChatAnswer, _context: &AnswerContext) -> Bytes {
-        todo!()
+    fn encode_answer(&self, answer: &ChatAnswer, context: &AnswerContext) -> Bytes {
+        encode_answer::encode(answer, context)
     }
 }
