@@ -140,7 +140,8 @@ impl Encoder for MessageEncoder {
     }
 
     fn finish(&mut self, answer: &ChatAnswer, out: &mut Vec<u8>) {
-        let event = json!({ "type": "message_delta", "delta": Value::Object(stop_of(answer)), "usage": usage_of(answer.usage) });
+        let (delta, usage) = (Value::Object(stop_of(answer)), usage_of(answer.usage));
+        let event = json!({ "type": "message_delta", "delta": delta, "usage": usage });
         write_event("message_delta", &event, out);
         write_event("message_stop", &json!({ "type": "message_stop" }), out);
     }

@@ -1,6 +1,7 @@
 //! What an encoder is told, call by call.
 
 mod ends;
+mod properties;
 mod seals;
 
 use std::borrow::Cow;

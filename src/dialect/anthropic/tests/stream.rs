@@ -1,12 +1,13 @@
 //! How a stream is written, event by event.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{context, seal};
+use super::{context, recording, seal};
 use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, ToolKind, Usage};
-use crate::dialect::{Anthropic, Sequencer, Translate};
+use crate::dialect::{Anthropic, Sequencer, Transcoder, Translate};
 use crate::error::Error;
 use crate::framing::Framing;
 
@@ -258,4 +259,38 @@ fn a_mark_on_a_text_or_a_call_has_no_place() {
         ChatEvent::Seal("t".into()),
     ]);
     assert!(events.iter().all(|event| !event.to_string().contains("sg1.")));
+}
+
+#[test]
+fn whatever_was_recorded_is_written_as_blocks_that_follow_each_other() {
+    for recorded in [
+        recording!("advisor-tool.sse"),
+        recording!("document-citations.sse"),
+        recording!("pause-turn.sse"),
+        recording!("programmatic-tool-calling-emoji.sse"),
+        recording!("redacted-thinking.sse"),
+        recording!("spliced-message-start.sse"),
+        recording!("thinking-then-tool.sse"),
+        recording!("two-parallel-tools.sse"),
+        recording!("web-search-citations.sse"),
+    ] {
+        let mut transcoder = Transcoder::new(&Anthropic, "claude", &Anthropic, &context());
+        let mut out = transcoder.push(recorded.as_bytes(), Duration::ZERO).to_vec();
+        out.extend_from_slice(&transcoder.finish(Duration::ZERO));
+        let (mut index, mut open) = (0, false);
+        for event in parse(&out) {
+            match event["type"].as_str().unwrap() {
+                "content_block_start" => assert!(!std::mem::replace(&mut open, true)),
+                "content_block_delta" => assert!(open),
+                "content_block_stop" => {
+                    assert!(std::mem::replace(&mut open, false) && event["index"] == index);
+                    index += 1;
+                    continue;
+                }
+                _ => continue,
+            }
+            assert_eq!(event["index"], index);
+        }
+        assert!(!open && index > 0);
+    }
 }
