@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Complaint, Error};
 use crate::framing::sse;
 
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ pub(super) fn body(error: &Error) -> Bytes {
     {
         return body.clone();
     }
-    let body = ErrorBody { r#type: "error", error: ErrorObject { r#type: type_of(error), message: error.to_string() } };
+    let body = ErrorBody { r#type: "error", error: ErrorObject { r#type: type_of(error), message: message_of(error) } };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
 }
 
@@ -39,6 +39,18 @@ pub(super) fn frame(error: &Error) -> Bytes {
 
 fn is_in_shape(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|body| body["type"] == "error" && body["error"].is_object())
+}
+
+/// The message, in the words that Anthropic's clients look for where they shorten a conversation and try again.
+fn message_of(error: &Error) -> String {
+    const TOO_LONG: &str = "prompt is too long";
+    let message = error.to_string();
+    let is_too_long = matches!(
+        error,
+        Error::UpstreamStatus { complaint: Complaint::ContextLength, .. }
+            | Error::UpstreamReported { complaint: Complaint::ContextLength, .. }
+    );
+    if is_too_long && !message.contains(TOO_LONG) { format!("{TOO_LONG}: {message}") } else { message }
 }
 
 /// The type that an upstream gave, where it is one of Anthropic's; else the one that goes with the status.
@@ -77,7 +89,6 @@ fn type_for(status: StatusCode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Complaint;
 
     fn upstream(status: u16, body: &'static str) -> Error {
         Error::UpstreamStatus {

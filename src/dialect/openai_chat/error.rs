@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::{Error, Origin};
+use crate::error::{Complaint, Error, Origin};
 use crate::framing::sse;
 
 #[derive(Debug, Serialize)]
@@ -54,14 +54,40 @@ pub(super) fn status_of(word: &str) -> Option<StatusCode> {
     }
 }
 
+/// The type and, where there is one, the code of an upstream's complaint that was made in other words.
+fn words_for(complaint: Complaint) -> (&'static str, Option<&'static str>) {
+    match complaint {
+        Complaint::ContextLength => ("invalid_request_error", Some("context_length_exceeded")),
+        Complaint::Authentication => ("invalid_request_error", Some("invalid_api_key")),
+        Complaint::Billing => ("insufficient_quota", Some("insufficient_quota")),
+        Complaint::Permission => ("permission_error", None),
+        Complaint::NotFound => ("invalid_request_error", Some("model_not_found")),
+        Complaint::InvalidRequest | Complaint::Conflict | Complaint::TooLarge => ("invalid_request_error", None),
+        Complaint::RateLimit => ("rate_limit_error", Some("rate_limit_exceeded")),
+        Complaint::Overloaded => ("service_unavailable_error", Some("server_is_overloaded")),
+        Complaint::Timeout | Complaint::Server => ("upstream_error", None),
+    }
+}
+
 impl<'a> From<&'a Error> for ErrorObject<'a> {
     fn from(error: &'a Error) -> Self {
         let message = Cow::Owned(error.to_string());
         let object = |r#type, param, code| Self { message, r#type, param, code };
         match (error, error.origin()) {
             (Error::InvalidRequest { param, .. }, _) => object("invalid_request_error", *param, None),
+            (Error::Untranslatable { param, .. }, _) => {
+                object("invalid_request_error", Some(param), Some(error.kind()))
+            }
             (Error::ModelNotFound { .. } | Error::WrongDialect { .. }, _) => {
                 object("invalid_request_error", Some("model"), Some(error.kind()))
+            }
+            (
+                Error::UpstreamStatus { complaint, .. }
+                | Error::UpstreamReported { r#type: None, code: None, complaint, .. },
+                _,
+            ) => {
+                let (r#type, code) = words_for(*complaint);
+                object(r#type, None, Some(code.unwrap_or(error.kind())))
             }
             (Error::UpstreamReported { r#type, code, .. }, _) => object(
                 r#type.as_deref().unwrap_or("upstream_error"),
@@ -78,7 +104,6 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Complaint;
 
     #[test]
     fn an_error_event_is_one_data_line_however_the_message_is_written() {
