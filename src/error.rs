@@ -132,8 +132,8 @@ pub enum Error {
         headers: Box<HeaderMap>,
         /// Its answer as it came, if it was JSON and in the client's dialect: to be told in its own words.
         body: Option<Bytes>,
-        /// What it complains of.
-        complaint: Complaint,
+        /// What it complains of, if that is to be told in other words than its own.
+        complaint: Option<Complaint>,
         /// Its message.
         message: String,
     },
@@ -149,8 +149,8 @@ pub enum Error {
         code: Option<String>,
         /// The status its code stands for.
         status: Option<StatusCode>,
-        /// What it complains of.
-        complaint: Complaint,
+        /// What it complains of, if that is to be told in other words than its own.
+        complaint: Option<Complaint>,
     },
     /// The upstream took too long.
     UpstreamTimeout {

@@ -37,7 +37,7 @@ pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError
     let status = status.or_else(by_word);
     Error::UpstreamReported {
         provider: upstream.name.to_string(),
-        complaint: error.complaint(status.map_or(502, |status| status.as_u16())),
+        complaint: None,
         status,
         message: upstream.redact(error.message),
         r#type: error.r#type,
@@ -54,17 +54,19 @@ pub fn in_other_words(error: Error, client: &dyn Dialect) -> Error {
         _ => status,
     };
     match error {
-        Error::UpstreamStatus { provider, status, headers, complaint, message, .. } => {
-            Error::UpstreamStatus { provider, status: told(status, complaint), headers, body: None, complaint, message }
+        Error::UpstreamStatus { provider, status, headers, body, message, .. } => {
+            let known = body.and_then(|body| UpstreamError::parse(&body)).unwrap_or_default();
+            let complaint = known.complaint(status.as_u16());
+            let (status, complaint) = (told(status, complaint), Some(complaint));
+            Error::UpstreamStatus { provider, status, headers, body: None, complaint, message }
         }
-        Error::UpstreamReported { provider, status, complaint, message, .. } => Error::UpstreamReported {
-            provider,
-            status: Some(told(status.unwrap_or_else(|| complaint.status()), complaint)),
-            r#type: None,
-            code: None,
-            complaint,
-            message,
-        },
+        Error::UpstreamReported { provider, status, message, r#type, code, .. } => {
+            let known = UpstreamError { message, r#type, code, ..UpstreamError::default() };
+            let complaint = known.complaint(status.map_or(502, |status| status.as_u16()));
+            let status = Some(told(status.unwrap_or_else(|| complaint.status()), complaint));
+            let (message, complaint) = (known.message, Some(complaint));
+            Error::UpstreamReported { provider, status, message, r#type: None, code: None, complaint }
+        }
         error => error,
     }
 }
@@ -93,8 +95,7 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         parts.headers.entry(RETRY_AFTER).or_insert_with(|| seconds.into());
     }
-    let complaint = error.complaint(status.as_u16());
-    Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, complaint, message })
+    Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, complaint: None, message })
 }
 
 /// The first part of the body of a response that is an error whatever it says, so that what breaks it off is no news.

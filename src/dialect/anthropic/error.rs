@@ -47,8 +47,8 @@ fn message_of(error: &Error) -> String {
     let message = error.to_string();
     let is_too_long = matches!(
         error,
-        Error::UpstreamStatus { complaint: Complaint::ContextLength, .. }
-            | Error::UpstreamReported { complaint: Complaint::ContextLength, .. }
+        Error::UpstreamStatus { complaint: Some(Complaint::ContextLength), .. }
+            | Error::UpstreamReported { complaint: Some(Complaint::ContextLength), .. }
     );
     if is_too_long && !message.contains(TOO_LONG) { format!("{TOO_LONG}: {message}") } else { message }
 }
@@ -96,7 +96,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: Box::default(),
             body: Some(Bytes::from_static(body.as_bytes())),
-            complaint: Complaint::RateLimit,
+            complaint: None,
             message: "words".into(),
         }
     }

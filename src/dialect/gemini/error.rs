@@ -101,7 +101,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: Box::default(),
             body: Some(Bytes::from_static(body.as_bytes())),
-            complaint: crate::error::Complaint::Server,
+            complaint: None,
             message: "words".into(),
         }
     }

@@ -41,7 +41,6 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::error::Complaint;
 
     fn upstream(status: u16, body: &'static str) -> Error {
         Error::UpstreamStatus {
@@ -49,7 +48,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: Box::default(),
             body: Some(Bytes::from_static(body.as_bytes())),
-            complaint: Complaint::Server,
+            complaint: None,
             message: "words".into(),
         }
     }

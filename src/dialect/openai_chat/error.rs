@@ -82,8 +82,8 @@ impl<'a> From<&'a Error> for ErrorObject<'a> {
                 object("invalid_request_error", Some("model"), Some(error.kind()))
             }
             (
-                Error::UpstreamStatus { complaint, .. }
-                | Error::UpstreamReported { r#type: None, code: None, complaint, .. },
+                Error::UpstreamStatus { complaint: Some(complaint), .. }
+                | Error::UpstreamReported { complaint: Some(complaint), .. },
                 _,
             ) => {
                 let (r#type, code) = words_for(*complaint);
@@ -113,7 +113,7 @@ mod tests {
             status: http::StatusCode::TOO_MANY_REQUESTS,
             headers: Box::default(),
             body: Some(body),
-            complaint: Complaint::RateLimit,
+            complaint: None,
             message: "a\nb".into(),
         };
         assert_eq!(frame(&error), "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n");
