@@ -338,7 +338,8 @@ impl fmt::Display for Error {
                  what is asked here is not translated. Ask for it at POST {endpoint}, or for a model whose provider speaks {asked}."
             ),
             Self::PathNotFound => f.write_str(
-                "There is nothing at this URL. Chat completions are at POST /v1/chat/completions, messages at POST /v1/messages.",
+                "There is nothing at this URL. Chat completions are at POST /v1/chat/completions, responses at POST /v1/responses, \
+                 messages at POST /v1/messages, Gemini's methods below /v1beta/models, Ollama's at /api/chat.",
             ),
             Self::MethodNotAllowed => f.write_str("This URL does not take this method; see the Allow header."),
             Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),

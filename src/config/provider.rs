@@ -112,7 +112,11 @@ impl Provider {
             self.base_url = Some(BaseUrl(url.to_owned()));
         }
         // A key found by itself goes only to the URL it belongs to.
-        let own_url = self.base_url.as_ref().map(BaseUrl::as_str) == self.kind.base_url;
+        let own_url = match self.kind.base_url {
+            Some(url) => self.base_url.as_ref().is_some_and(|own| own.as_str() == url),
+            // Each customer has one of their own.
+            None => true,
+        };
         if let (None, true, Some(variable)) = (&self.api_key, own_url, self.kind.api_key_variable) {
             self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));
         }

@@ -5,6 +5,7 @@
 //! reads an answer that did not stream, `error` writes errors.
 
 pub mod anthropic;
+pub mod foreign_seals;
 pub mod gemini;
 mod models;
 pub mod observer;
@@ -15,6 +16,7 @@ pub mod patch;
 pub mod quirks;
 pub mod request;
 pub mod sequencer;
+mod text_tools;
 pub mod transcoder;
 pub mod translate;
 pub mod upstream_error;

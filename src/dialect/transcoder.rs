@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Dialect;
 use super::sequencer::Sequencer;
+use super::text_tools;
 use super::translate::{AnswerContext, Decoder, Delta, Encoder};
 use crate::canonical::{ChatAnswer, Part};
 use crate::error::Error;
@@ -29,7 +30,7 @@ impl std::fmt::Debug for Transcoder {
 impl Transcoder {
     /// Translates a stream of `provider`, which speaks `from`, for a client that speaks `to`.
     pub fn new(from: &'static dyn Dialect, provider: &str, to: &dyn Dialect, context: &AnswerContext) -> Self {
-        let encoder = to.encoder(context);
+        let encoder = text_tools::unwrapping(to.encoder(context), &context.request);
         let sequencer = Sequencer::new(encoder, from.name(), provider.to_owned(), context.id.clone());
         Self { from, decoder: from.decoder(), sequencer, started: false }
     }
@@ -93,6 +94,11 @@ pub fn read_answer(
     sequencer.finish(&mut out);
     let unmapped = sequencer.unmapped().to_vec();
     Ok((sequencer.into_answer(), unmapped))
+}
+
+/// Takes texts for tools of the request of `context` out of the objects that its provider wanted them in.
+pub fn unwrap_texts(answer: &mut ChatAnswer, context: &AnswerContext) {
+    text_tools::unwrap(answer, &context.request);
 }
 
 /// Tells nobody: for an answer that is wanted as a whole.

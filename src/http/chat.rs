@@ -15,7 +15,7 @@ use super::models::json_response;
 use super::state::Context;
 use super::{body, headers, request_id};
 use crate::canonical::{ChatRequest, ids};
-use crate::dialect::{AnswerContext, Shape};
+use crate::dialect::{AnswerContext, Shape, foreign_seals};
 use crate::error::Error;
 use crate::relay::guard::StreamGuard;
 use crate::relay::output::Output;
@@ -49,7 +49,7 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
     }
     // Read whole before anything else is done: hyper does not see a client leave behind an unread body.
     let body = body::read(&parts.headers, body, &context.state.config.server).await?;
-    let chat = context.dialect.parse_request(&body)?;
+    let mut chat = context.dialect.parse_request(&body)?;
     let stream = endpoint.stream.unwrap_or(chat.stream);
     let model = endpoint.model.clone().or(chat.model).ok_or_else(|| Error::InvalidRequest {
         message: "You must provide a `model`. GET /v1/models lists those that exist.".to_owned(),
@@ -74,6 +74,14 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
         Some(Translation::new(context.dialect, about, &targets, headers, lenient))
     } else {
         None
+    };
+    // Marks of other providers mean nothing to one that speaks the client's dialect.
+    let body = match foreign_seals::remove(&body) {
+        Some(without) => {
+            chat.model_span = context.dialect.parse_request(&without)?.model_span;
+            without
+        }
+        None => body,
     };
     let request = UpstreamRequest {
         dialect: context.dialect,

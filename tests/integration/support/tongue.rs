@@ -76,16 +76,16 @@ impl Tongue {
     /// What comes before any text.
     pub fn begin(self) -> String {
         match self {
-            Self::Chat => chat(json!({"role": "assistant", "content": ""}), Value::Null),
+            Self::Chat => chat(&json!({"role": "assistant", "content": ""}), &Value::Null),
             Self::Responses => {
                 let item = json!({"type": "message", "id": "msg_1", "role": "assistant", "content": []});
                 let part = json!({"type": "output_text", "text": "", "annotations": []});
                 [
                     named(
-                        json!({"type": "response.created", "response": {"id": "resp_1", "model": "m", "output": []}}),
+                        &json!({"type": "response.created", "response": {"id": "resp_1", "model": "m", "output": []}}),
                     ),
-                    named(json!({"type": "response.output_item.added", "output_index": 0, "item": item})),
-                    named(json!({
+                    named(&json!({"type": "response.output_item.added", "output_index": 0, "item": item})),
+                    named(&json!({
                         "type": "response.content_part.added", "output_index": 0, "content_index": 0, "part": part
                     })),
                 ]
@@ -98,24 +98,26 @@ impl Tongue {
                 });
                 let block = json!({"type": "text", "text": ""});
                 [
-                    named(json!({"type": "message_start", "message": message})),
-                    named(json!({"type": "content_block_start", "index": 0, "content_block": block})),
+                    named(&json!({"type": "message_start", "message": message})),
+                    named(&json!({"type": "content_block_start", "index": 0, "content_block": block})),
                 ]
                 .concat()
             }
             Self::Gemini => data(&json!({"modelVersion": "m", "usageMetadata": {"promptTokenCount": 7}}), "\r\n"),
-            Self::Ollama => line(json!({"model": "m", "message": {"role": "assistant", "content": ""}, "done": false})),
+            Self::Ollama => {
+                line(&json!({"model": "m", "message": {"role": "assistant", "content": ""}, "done": false}))
+            }
         }
     }
 
     /// More text.
     pub fn text(self, text: &str) -> String {
         match self {
-            Self::Chat => chat(json!({"content": text}), Value::Null),
-            Self::Responses => named(json!({
+            Self::Chat => chat(&json!({"content": text}), &Value::Null),
+            Self::Responses => named(&json!({
                 "type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text
             })),
-            Self::Anthropic => named(json!({
+            Self::Anthropic => named(&json!({
                 "type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}
             })),
             Self::Gemini => data(
@@ -123,7 +125,7 @@ impl Tongue {
                 "\r\n",
             ),
             Self::Ollama => {
-                line(json!({"model": "m", "message": {"role": "assistant", "content": text}, "done": false}))
+                line(&json!({"model": "m", "message": {"role": "assistant", "content": text}, "done": false}))
             }
         }
     }
@@ -134,7 +136,7 @@ impl Tongue {
             Self::Chat => {
                 let usage = json!({"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16});
                 [
-                    chat(json!({}), json!("stop")),
+                    chat(&json!({}), &json!("stop")),
                     data(&json!({"id": "c", "model": "m", "choices": [], "usage": usage}), "\n"),
                     "data: [DONE]\n\n".to_owned(),
                 ]
@@ -148,17 +150,17 @@ impl Tongue {
                     "usage": {"input_tokens": 7, "output_tokens": 9, "total_tokens": 16}
                 });
                 [
-                    named(json!({"type": "response.output_item.done", "output_index": 0, "item": item})),
-                    named(json!({"type": "response.completed", "response": response})),
+                    named(&json!({"type": "response.output_item.done", "output_index": 0, "item": item})),
+                    named(&json!({"type": "response.completed", "response": response})),
                 ]
                 .concat()
             }
             Self::Anthropic => [
-                named(json!({"type": "content_block_stop", "index": 0})),
-                named(json!({
+                named(&json!({"type": "content_block_stop", "index": 0})),
+                named(&json!({
                     "type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}
                 })),
-                named(json!({"type": "message_stop"})),
+                named(&json!({"type": "message_stop"})),
             ]
             .concat(),
             Self::Gemini => data(
@@ -168,7 +170,7 @@ impl Tongue {
                 }),
                 "\r\n",
             ),
-            Self::Ollama => line(json!({
+            Self::Ollama => line(&json!({
                 "model": "m", "message": {"role": "assistant", "content": ""}, "done": true, "done_reason": "stop",
                 "prompt_eval_count": 7, "eval_count": 9
             })),
@@ -228,12 +230,12 @@ impl Tongue {
     pub fn error_event(self, message: &str) -> String {
         match self {
             Self::Chat => data(&json!({"error": {"message": message, "type": "server_error"}}), "\n"),
-            Self::Responses => named(json!({"type": "error", "code": "server_error", "message": message})),
+            Self::Responses => named(&json!({"type": "error", "code": "server_error", "message": message})),
             Self::Anthropic => {
-                named(json!({"type": "error", "error": {"type": "overloaded_error", "message": message}}))
+                named(&json!({"type": "error", "error": {"type": "overloaded_error", "message": message}}))
             }
             Self::Gemini => data(&json!({"error": {"code": 503, "message": message, "status": "UNAVAILABLE"}}), "\r\n"),
-            Self::Ollama => line(json!({"error": message})),
+            Self::Ollama => line(&json!({"error": message})),
         }
     }
 
@@ -256,6 +258,7 @@ impl Tongue {
         let value = last(body).or_else(|| body.lines().rev().find_map(last))?;
         let message = match self {
             Self::Responses if value["type"] == "response.failed" => &value["response"]["error"]["message"],
+            Self::Responses if value["message"].is_string() => &value["message"],
             Self::Ollama => &value["error"],
             _ => &value["error"]["message"],
         };
@@ -275,7 +278,7 @@ impl Tongue {
     }
 }
 
-fn chat(delta: Value, finish_reason: Value) -> String {
+fn chat(delta: &Value, finish_reason: &Value) -> String {
     let choice = json!({"index": 0, "delta": delta, "finish_reason": finish_reason});
     data(&json!({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}), "\n")
 }
@@ -285,10 +288,10 @@ fn data(value: &Value, line_end: &str) -> String {
 }
 
 /// An event called as its type.
-fn named(value: Value) -> String {
+fn named(value: &Value) -> String {
     format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap())
 }
 
-fn line(value: Value) -> String {
+fn line(value: &Value) -> String {
     format!("{value}\n")
 }
