@@ -117,7 +117,7 @@ fn open(from: &'static dyn Dialect, to: &'static dyn Dialect, body: Arrived, beg
     };
     let translation = (*from != *to).then(|| {
         let transcoder = Transcoder::new(from, "upstream", to, &context);
-        Box::new(Translating { transcoder, client: to, dropped: Vec::new() })
+        Box::new(Translating { transcoder, client: to, max_bytes: usize::MAX, dropped: Vec::new() })
     });
     OpenStream {
         target: Target { upstream: Arc::new(upstream), model: "model".into() },

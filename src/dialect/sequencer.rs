@@ -36,6 +36,8 @@ pub struct Sequencer {
     /// The call that was spoken of last, if it was a call: it need not be the last in line.
     last_call: Option<u32>,
     unmapped: Vec<String>,
+    /// Bytes of text and arguments so far.
+    said: usize,
 }
 
 impl std::fmt::Debug for Sequencer {
@@ -60,6 +62,7 @@ impl Sequencer {
             waiting: VecDeque::new(),
             last_call: None,
             unmapped: Vec::new(),
+            said: 0,
         }
     }
 
@@ -146,6 +149,11 @@ impl Sequencer {
         self.answer
     }
 
+    /// How many bytes of text and arguments have been said: about what the answer takes in memory.
+    pub fn said(&self) -> usize {
+        self.said
+    }
+
     /// The kinds of what the upstream said and no client can be told.
     pub fn unmapped(&self) -> &[String] {
         &self.unmapped
@@ -175,6 +183,7 @@ impl Sequencer {
             self.begin(Pending::beginning_with(&piece), out);
         }
         self.last_call = None;
+        self.said += piece.len();
         match self.waiting.back_mut() {
             Some(waiting) => waiting.append(piece),
             None => self.pass(piece, out),
@@ -183,6 +192,7 @@ impl Sequencer {
 
     fn arguments(&mut self, key: u32, fragment: &str, out: &mut Vec<u8>) {
         let piece = Delta::Arguments(fragment);
+        self.said += piece.len();
         if self.open.as_ref().is_some_and(|open| open.key == Some(key)) {
             self.pass(piece, out);
             self.last_call = Some(key);
@@ -200,6 +210,7 @@ impl Sequencer {
     fn seal(&mut self, data: String, out: &mut Vec<u8>) {
         let mark = Seal { dialect: self.dialect.to_owned(), provider: self.provider.clone(), data };
         let piece = Delta::Seal(&mark);
+        self.said += piece.len();
         if self.said_last().is_none_or(|last| !last.takes(&piece)) {
             self.begin(Pending::silent_thoughts(), out);
             self.last_call = None;

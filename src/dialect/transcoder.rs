@@ -71,6 +71,11 @@ impl Transcoder {
         out.into()
     }
 
+    /// How many bytes the answer has so far: it is kept whole until its end, for those who want it whole there.
+    pub fn said(&self) -> usize {
+        self.sequencer.said()
+    }
+
     /// The kinds of what the upstream said and the client cannot be told.
     pub fn unmapped(&self) -> &[String] {
         self.sequencer.unmapped()

@@ -136,6 +136,17 @@ pub enum Delta<'a> {
     Annotation(&'a Annotation),
 }
 
+impl Delta<'_> {
+    /// Its length in bytes, about.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::Refusal(text) | Self::Reasoning(text) | Self::Arguments(text) => text.len(),
+            Self::Seal(seal) => seal.data.len(),
+            Self::Annotation(annotation) => annotation.cited_text.as_ref().map_or(0, String::len),
+        }
+    }
+}
+
 /// Writes one stream, whole frames of it.
 ///
 /// The calls come in this order: `start`, then for each part `open`, any number of `delta`s of its kind and `close`, then

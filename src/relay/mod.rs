@@ -317,6 +317,11 @@ impl Open {
         if let Some(error) = self.observer.hidden_error() {
             return Poll::Ready(Some(Err(self.reported(error))));
         }
+        if let Some(translation) = &self.translation
+            && translation.transcoder.said() > translation.max_bytes
+        {
+            return Poll::Ready(Some(Err(response::answer_too_large(&self.upstream.name, translation.max_bytes))));
+        }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.upstream.name, &error)))),

@@ -59,6 +59,8 @@ pub struct Translating {
     pub transcoder: Transcoder,
     /// The client's dialect.
     pub client: &'static dyn Dialect,
+    /// How many bytes of an answer may be kept.
+    pub max_bytes: usize,
     /// What the request left out, by the client's names.
     pub dropped: Vec<String>,
 }
@@ -81,7 +83,7 @@ pub async fn open_stream(question: Question, config: StreamConfig, started: Inst
             }
         };
         match open_in_time(target, request, question.ends_of(request), &config, started).await {
-            Ok(stream) => return Ok(stream.translated(&question, translated)),
+            Ok(stream) => return Ok(stream.translated(&question, translated, config.max_response_bytes)),
             Err(error) => {
                 let is_final = !error.retryable();
                 last = Some(question.in_client_s_words(error, translated));
@@ -136,7 +138,7 @@ async fn open_one(
 
 impl OpenStream {
     /// The same stream, to be told in the client's dialect if it is in another.
-    fn translated(mut self, question: &Question, translated: Option<&Translated>) -> Self {
+    fn translated(mut self, question: &Question, translated: Option<&Translated>, max_bytes: usize) -> Self {
         if let (Some(translated), Some(translation)) = (translated, &question.translation) {
             let from = translated.request.dialect;
             let transcoder = Transcoder::new(from, &self.target.upstream.name, question.client, &translation.context);
@@ -144,6 +146,7 @@ impl OpenStream {
             self.translation = Some(Box::new(Translating {
                 transcoder,
                 client: question.client,
+                max_bytes,
                 dropped: translated.dropped.clone(),
             }));
         }

@@ -30,6 +30,11 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
     Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_frame_bytes", limit: error.limit }
 }
 
+/// An answer beyond the limit.
+pub fn answer_too_large(provider: &str, limit: usize) -> Error {
+    Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit }
+}
+
 /// An error that the upstream reported, in the words of `dialect`, although its status was a success.
 pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError) -> Error {
     let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -171,7 +176,7 @@ pub(super) async fn read_whole(provider: &str, mut body: Body, config: &StreamCo
         let Some(frame) = frame else { return Ok(whole.freeze()) };
         let data = frame.map_err(|error| broken(provider, &error))?.into_data().unwrap_or_default();
         if whole.len() + data.len() > limit {
-            return Err(Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit });
+            return Err(answer_too_large(provider, limit));
         }
         whole.extend_from_slice(&data);
     }

@@ -60,3 +60,14 @@ async fn a_silent_stream_is_kept_alive_in_the_client_s_dialect() {
         assert!(client.is_whole(&reply.body), "{about}: {}", reply.body);
     }
 }
+
+#[tokio::test]
+async fn a_translated_answer_without_end_is_ended() {
+    let endless = begun(Tongue::Chat).repeat(Tongue::Chat.text(&"x".repeat(1000)), 1000);
+    let upstream = Upstream::start(endless.hang()).await;
+    let proxy = proxy_configured(&upstream, Tongue::Chat, |config| config.stream.max_response_bytes = 50_000).await;
+    let reply = ask(&proxy, Tongue::Anthropic, true).await;
+    assert!(!Tongue::Anthropic.is_whole(&reply.body));
+    assert!(Tongue::Anthropic.error_message(&reply.body).unwrap().contains("stream.max_response_bytes"));
+    assert!(reply.body.len() < 200_000);
+}
