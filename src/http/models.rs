@@ -88,7 +88,7 @@ pub(super) async fn get(Extension(context): Extension<Context>, Path(id): Path<S
 }
 
 /// All models, as the client knows them, each with its id.
-pub(super) async fn told(context: &Context) -> Vec<(String, Value)> {
+async fn told(context: &Context) -> Vec<(String, Value)> {
     let models = context.state.catalog.models(&context.state).await;
     models.iter().map(|model| model.told_in(context.dialect, &context.state.routes)).collect()
 }

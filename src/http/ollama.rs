@@ -5,9 +5,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::body;
 use super::models::json_response;
 use super::state::Context;
-use super::{body, models};
 use crate::dialect::ollama::catalogue;
 use crate::error::Error;
 
@@ -25,12 +25,9 @@ pub(super) async fn show(Extension(context): Extension<Context>, request: Reques
         message: "Name a model: {\"model\": \"…\"}.".to_owned(),
         param: Some("model"),
     })?;
-    let known = models::told(&context).await.into_iter().any(|(id, _)| id == model);
-    if known {
-        Ok(json_response(catalogue::show(&model, None).to_string()))
-    } else {
-        Err(Error::ModelNotFound { model })
-    }
+    // Whoever would be asked may know it, listed or not.
+    context.state.routes.find(&model, context.dialect)?;
+    Ok(json_response(catalogue::show(&model, None).to_string()))
 }
 
 /// `GET /api/version`

@@ -111,7 +111,7 @@ impl Routes {
 
     /// Whether a client that speaks `dialect` may ask for `upstream`'s models without its prefix.
     pub fn is_default(&self, upstream: &Upstream, dialect: &dyn Dialect) -> bool {
-        self.default_for(dialect).is_some_and(|default| default.name == upstream.name)
+        self.default_for(dialect).or(self.default.as_ref()).is_some_and(|default| default.name == upstream.name)
     }
 
     fn target(&self, provider: &str, model: &str) -> Option<Target> {
