@@ -19,21 +19,21 @@ mod request;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod url;
 mod wire;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
     UpstreamError, models,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 
 pub use array::ArrayWriter;
-pub use encode_request::path_of;
 
 const NAME: &str = "gemini";
 const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -58,16 +58,32 @@ impl Dialect for Gemini {
         "/v1beta/models/{model}:streamGenerateContent"
     }
 
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1beta/models/{*id}"]
+    }
+
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        url::endpoint_at(path, query)
+    }
+
+    fn list_urls(&self) -> &'static [&'static str] {
+        &["/v1beta/models"]
+    }
+
+    fn root(&self) -> &'static str {
+        "/v1beta"
+    }
+
+    fn all_urls(&self) -> &'static str {
+        "/v1beta/{*path}"
+    }
+
     fn sample_request(&self, _model: &str) -> String {
         r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#.to_owned()
     }
 
     fn owns(&self, path: &str) -> bool {
         path.starts_with("/v1beta/")
-    }
-
-    fn marks(&self, headers: &HeaderMap) -> bool {
-        headers.contains_key(API_KEY)
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
@@ -169,7 +185,7 @@ impl Translate for Gemini {
     }
 
     fn path(&self, model: &str, stream: bool) -> String {
-        encode_request::path(model, stream)
+        url::path(model, stream)
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
