@@ -18,8 +18,9 @@ pub(super) struct MessageEncoder {
     model: String,
     /// The place of the block that is open, or of the next.
     index: u32,
-    /// Thoughts have begun. They are announced when their first words come: without any they are another kind of block.
-    thinks: bool,
+    /// The block is announced. Texts and thoughts are when their first words come: a text without any is no block, thoughts
+    /// without any are another kind of block.
+    announced: bool,
     /// What is being written is the text for a tool that takes text, as one string in a JSON object.
     is_custom: bool,
 }
@@ -27,15 +28,24 @@ pub(super) struct MessageEncoder {
 impl MessageEncoder {
     pub(super) fn new(context: &AnswerContext) -> Self {
         let (id, model) = (format!("msg_{}", context.id), context.request.model.clone());
-        Self { id, model, index: 0, thinks: false, is_custom: false }
+        Self { id, model, index: 0, announced: false, is_custom: false }
     }
 
-    fn start_block(&self, block: &Value, out: &mut Vec<u8>) {
+    fn announce(&mut self, block: &Value, out: &mut Vec<u8>) {
+        self.announced = true;
         let event = json!({ "type": "content_block_start", "index": self.index, "content_block": block });
         write_event("content_block_start", &event, out);
     }
 
+    /// Texts and refusals.
+    fn announce_text(&mut self, out: &mut Vec<u8>) {
+        if !self.announced {
+            self.announce(&json!({ "type": "text", "text": "" }), out);
+        }
+    }
+
     fn stop_block(&mut self, out: &mut Vec<u8>) {
+        self.announced = false;
         let event = json!({ "type": "content_block_stop", "index": self.index });
         write_event("content_block_stop", &event, out);
         self.index += 1;
@@ -65,19 +75,19 @@ impl MessageEncoder {
     }
 
     fn think(&mut self, text: &str, out: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.thinks, true) {
-            self.start_block(&json!({ "type": "thinking", "thinking": "", "signature": "" }), out);
+        if !self.announced {
+            self.announce(&json!({ "type": "thinking", "thinking": "", "signature": "" }), out);
         }
         self.write_delta("thinking_delta", "thinking", text, out);
     }
 
     /// Thoughts end with a signature, or a client would not send them again.
     fn close_thoughts(&mut self, seal: Option<&Seal>, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.thinks, false) {
+        if self.announced {
             self.write_delta("signature_delta", "signature", &token_of(seal), out);
             self.stop_block(out);
         } else if let Some(seal) = seal {
-            self.start_block(&json!({ "type": "redacted_thinking", "data": seal.token() }), out);
+            self.announce(&json!({ "type": "redacted_thinking", "data": seal.token() }), out);
             self.stop_block(out);
         }
     }
@@ -99,27 +109,27 @@ impl Encoder for MessageEncoder {
     }
 
     fn open(&mut self, part: &Part, out: &mut Vec<u8>) {
-        match part {
-            Part::Text(_) | Part::Refusal(_) => self.start_block(&json!({ "type": "text", "text": "" }), out),
-            Part::ToolCall(call) => {
-                let id = tool_id(&call.id);
-                self.start_block(&json!({ "type": "tool_use", "id": id, "name": call.name, "input": {} }), out);
-                self.is_custom = call.kind == ToolKind::Custom;
-                if self.is_custom {
-                    self.write_delta("input_json_delta", "partial_json", "{\"input\":\"", out);
-                }
+        if let Part::ToolCall(call) = part {
+            let id = tool_id(&call.id);
+            self.announce(&json!({ "type": "tool_use", "id": id, "name": call.name, "input": {} }), out);
+            self.is_custom = call.kind == ToolKind::Custom;
+            if self.is_custom {
+                self.write_delta("input_json_delta", "partial_json", "{\"input\":\"", out);
             }
-            _ => {}
         }
     }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
         match delta {
             Delta::Text { text: "", .. } => {}
-            Delta::Text { text, .. } | Delta::Refusal(text) => self.write_delta("text_delta", "text", text, out),
+            Delta::Text { text, .. } | Delta::Refusal(text) => {
+                self.announce_text(out);
+                self.write_delta("text_delta", "text", text, out);
+            }
             Delta::Reasoning(text) => self.think(text, out),
             Delta::Arguments(fragment) => self.write_arguments(fragment, out),
             Delta::Annotation(annotation) => {
+                self.announce_text(out);
                 let delta = json!({ "type": "citations_delta", "citation": citation_of(annotation) });
                 let event = json!({ "type": "content_block_delta", "index": self.index, "delta": delta });
                 write_event("content_block_delta", &event, out);
@@ -136,7 +146,9 @@ impl Encoder for MessageEncoder {
         if std::mem::replace(&mut self.is_custom, false) {
             self.write_delta("input_json_delta", "partial_json", "\"}", out);
         }
-        self.stop_block(out);
+        if self.announced {
+            self.stop_block(out);
+        }
     }
 
     fn finish(&mut self, answer: &ChatAnswer, out: &mut Vec<u8>) {
