@@ -21,6 +21,7 @@ mod event_streams;
 mod failover;
 mod fidelity;
 mod garbage;
+mod grammar;
 mod headers;
 mod honest_ends;
 mod keep_alive;
