@@ -37,4 +37,5 @@ mod shutdown;
 mod smuggling;
 mod timeouts;
 mod tls;
+mod translation;
 mod upstream_connections;

@@ -5,6 +5,7 @@
 //! - [`Reply`]: what a client reads, whole.
 //! - [`Recording`]: what a real provider said, byte for byte.
 //! - [`told`]: what a stream tells a client. [`grammar`]: whether it is one that a dialect allows.
+//! - [`translation`]: a stream on its way from one dialect to another, as the relay takes it.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
@@ -26,6 +27,7 @@ mod script;
 pub mod sockets;
 pub mod told;
 mod tongue;
+pub mod translation;
 mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};
