@@ -62,7 +62,8 @@ impl End {
             prompt_eval_count: usage.map(|usage| usage.input_tokens),
             prompt_eval_duration: nanoseconds(took.prompt),
             eval_count: usage.map(|usage| usage.output_tokens),
-            eval_duration: nanoseconds(took.answer),
+            // What came all at once was generated before it came.
+            eval_duration: nanoseconds(if took.answer.is_zero() { took.total } else { took.answer }),
         }
     }
 }
