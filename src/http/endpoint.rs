@@ -84,7 +84,8 @@ pub(super) async fn count_tokens(Extension(context): Extension<Context>, request
     chat::serve(context, request, endpoint).await
 }
 
-/// `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent`, and what else can be done with a model.
+/// `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent`, and what else can be done with a model; all of it
+/// at `/v1`, too.
 pub(super) async fn generate(
     Extension(context): Extension<Context>,
     UrlPath(named): UrlPath<String>,

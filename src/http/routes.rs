@@ -24,7 +24,7 @@ pub(super) fn router() -> Router {
         .route("/v1/messages", post(endpoint::messages))
         .route("/v1/messages/count_tokens", post(endpoint::count_tokens))
         .route("/v1/models", get(models::list))
-        .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
+        .route("/v1/models/{*id}", get(models::get).post(endpoint::generate).delete(passthrough::pass))
         .route("/v1/{*path}", any(passthrough::pass))
         .route("/v1beta/models", get(models::list))
         .route("/v1beta/models/{*named}", get(models::get).post(endpoint::generate))

@@ -36,6 +36,8 @@ pub use array::ArrayWriter;
 pub use encode_request::path_of;
 
 const NAME: &str = "gemini";
+/// What is asked of models at `/v1`, too, where Google's SDKs go by default now. Names of models may have a colon of their own.
+const ACTIONS: [&str; 4] = [":generateContent", ":streamGenerateContent", ":countTokens", ":embedContent"];
 const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// The dialect of `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
@@ -63,7 +65,8 @@ impl Dialect for Gemini {
     }
 
     fn owns(&self, path: &str) -> bool {
-        path.starts_with("/v1beta/")
+        let is_asked_of_a_model = || ACTIONS.iter().any(|action| path.ends_with(action));
+        path.starts_with("/v1beta/") || (path.starts_with("/v1/models/") && is_asked_of_a_model())
     }
 
     fn marks(&self, headers: &HeaderMap) -> bool {

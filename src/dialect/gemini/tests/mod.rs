@@ -140,5 +140,8 @@ fn it_is_known_by_its_paths_and_by_its_header() {
     assert!(!Gemini.marks(&headers));
     headers.insert("x-goog-api-key", "k".parse().unwrap());
     assert!(Gemini.marks(&headers));
-    assert_eq!(crate::dialect::of_client("/v1beta/models", &http::HeaderMap::new()).name(), "gemini");
+    let named = |path| crate::dialect::of_client(path, &http::HeaderMap::new()).name();
+    assert_eq!(named("/v1beta/models"), "gemini");
+    assert_eq!(named("/v1/models/provider/llama3:8b:streamGenerateContent"), "gemini");
+    assert_eq!(named("/v1/models/provider/llama3:8b"), "openai-chat");
 }
