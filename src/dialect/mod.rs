@@ -5,6 +5,7 @@
 //! reads an answer that did not stream, `error` writes errors.
 
 pub mod anthropic;
+pub mod endpoint;
 pub mod foreign_seals;
 pub mod gemini;
 mod models;
@@ -33,6 +34,7 @@ use crate::framing::Framing;
 use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
+pub use endpoint::{Endpoint, Path};
 pub use gemini::Gemini;
 pub use observer::{Learned, Observer};
 pub use ollama::Ollama;
@@ -59,6 +61,12 @@ pub fn of_client(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
     *owner.or_else(|| ALL.iter().find(|dialect| dialect.marks(headers))).unwrap_or(&ALL[0])
 }
 
+/// What of `path` follows the root of the dialect that it is of: what is appended to a provider's base URL.
+pub fn below_root(path: &str) -> &str {
+    let below = ALL.iter().filter_map(|dialect| path.strip_prefix(dialect.root()).filter(|rest| rest.starts_with('/')));
+    below.min_by_key(|rest| rest.len()).unwrap_or(path)
+}
+
 /// What the proxy must know of a wire language to pass it on untouched and to end it honestly, and, by [`Translate`], to
 /// translate it.
 pub trait Dialect: Translate + fmt::Debug + Send + Sync {
@@ -68,8 +76,29 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
     /// The name for people.
     fn title(&self) -> &'static str;
 
-    /// The path where a client asks for an answer.
+    /// The path where a client asks for a stream; `{model}` stands for the model where the path names it.
     fn endpoint(&self) -> &'static str;
+
+    /// The paths at which clients ask models by POST, as a router writes them.
+    fn urls(&self) -> &'static [&'static str];
+
+    /// What a request says by being made at `path`, one of [`urls`](Self::urls), with `query`; `None` if no model is asked there.
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint>;
+
+    /// The paths at which clients ask for its list of models.
+    fn list_urls(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What the paths of its clients begin with, in place of which stands the base URL of a provider.
+    fn root(&self) -> &'static str {
+        "/v1"
+    }
+
+    /// All paths below which clients ask for something, as a router writes them.
+    fn all_urls(&self) -> &'static str {
+        "/v1/{*path}"
+    }
 
     /// The body of a small request for a stream of `model`'s, for people to try.
     fn sample_request(&self, model: &str) -> String;

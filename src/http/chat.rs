@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -10,21 +11,30 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-use super::endpoint::{Endpoint, Spoken};
 use super::models::json_response;
 use super::state::Context;
-use super::{body, headers, request_id};
+use super::{body, headers, passthrough, request_id};
 use crate::canonical::{ChatRequest, ids};
-use crate::dialect::{AnswerContext, Shape, foreign_seals};
+use crate::dialect::gemini::ArrayWriter;
+use crate::dialect::{AnswerContext, Endpoint, Shape, foreign_seals};
 use crate::error::Error;
 use crate::relay::guard::StreamGuard;
 use crate::relay::output::Output;
 use crate::relay::{Opening, Relay};
 use crate::upstream::{self, Question, Translation, UpstreamRequest};
 
+/// `POST` where models are asked.
+pub(super) async fn ask(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    let uri = request.uri();
+    match context.dialect.endpoint_at(uri.path(), uri.query()) {
+        Some(endpoint) => serve(context, request, endpoint).await,
+        None => passthrough::pass(Extension(context), request).await,
+    }
+}
+
 /// Answers `request`, made at `endpoint`, streaming or not as it says.
-pub(super) async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result<Response, Error> {
-    let output = endpoint.output();
+async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result<Response, Error> {
+    let output = if endpoint.shape == Shape::Array { Output::Array(ArrayWriter::new()) } else { Output::AsIs };
     match read(&context, request, endpoint).await? {
         Asked::Nothing(body) => Ok(json_response(body)),
         Asked::Stream(question) => relay(context, question, output).await,
@@ -44,7 +54,7 @@ enum Asked {
 
 async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<Asked, Error> {
     let (parts, body) = request.into_parts();
-    if !body::is_json(&parts.headers) && !endpoint.any_type {
+    if !body::is_json(&parts.headers) && !endpoint.takes_any_type {
         return Err(Error::UnsupportedMediaType);
     }
     // Read whole before anything else is done: hyper does not see a client leave behind an unread body.
@@ -56,9 +66,10 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
         param: Some("model"),
     })?;
     context.record.facts().model = Some(model.clone());
-    let targets = match endpoint.spoken {
-        Spoken::ByAll => context.state.routes.find(&model, context.dialect)?,
-        Spoken::ByItsOwn => context.state.routes.resolve(&model, context.dialect)?,
+    let targets = if endpoint.is_translated {
+        context.state.routes.find(&model, context.dialect)?
+    } else {
+        context.state.routes.resolve(&model, context.dialect)?
     };
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let headers = |dialect| headers::for_upstream(&parts.headers, dialect, context.record.request_id());

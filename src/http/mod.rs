@@ -8,7 +8,6 @@ mod body;
 mod chat;
 mod connection;
 mod cors;
-mod endpoint;
 mod error;
 mod headers;
 mod health;

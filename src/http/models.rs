@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use super::state::{Context, State};
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Path as UpstreamPath};
 use crate::error::Error;
-use crate::upstream::{self, Path as UpstreamPath, Routes, Target, Upstream, UpstreamRequest};
+use crate::upstream::{self, Routes, Target, Upstream, UpstreamRequest};
 
 /// Lists change seldom, and frontends ask at every page load.
 const FRESH_FOR: Duration = Duration::from_secs(60);

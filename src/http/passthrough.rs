@@ -17,17 +17,16 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
-use super::endpoint::with_query;
 use super::state::Context;
 use super::{body, headers};
-use crate::dialect::Observer;
+use crate::dialect::{self, Observer, Path};
 use crate::error::{Error, Phase};
 use crate::framing::{Framing, Splitter};
 use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
 use crate::upstream::response::{expect_identity, is_event_stream};
-use crate::upstream::{self, OpenStream, Path, Target, UpstreamRequest};
+use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
 
 /// Any method on `/v1/…`, `/v1beta/…` or `/api/…` that no other route takes.
 pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
@@ -77,23 +76,19 @@ fn patience(context: &Context) -> (Phase, Duration) {
     (Phase::Response, context.state.config.stream.response_timeout)
 }
 
-/// What follows the root of the dialect's API (`/v1`, Gemini's `/v1beta`, none for Ollama's `/api`), with the query but for
-/// a key in it.
+/// What follows the root of the API that the path is of, with the query but for a key in it.
 ///
 /// A path with dot segments could leave the provider's base URL with the provider's key in hand, so there is none such.
 fn upstream_path(parts: &Parts) -> Result<String, Error> {
-    let path = parts.uri.path();
-    let path = ["/v1beta/", "/v1/"]
-        .iter()
-        .find_map(|root| path.starts_with(root).then(|| &path[root.len() - 1..]))
-        .or_else(|| path.starts_with("/api/").then_some(path))
-        .ok_or(Error::PathNotFound)?;
+    let path = dialect::below_root(parts.uri.path());
     let plain =
         path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
     if plain.split('/').any(|segment| segment == "." || segment == "..") {
         return Err(Error::PathNotFound);
     }
-    Ok(with_query(path, &parts.uri))
+    let query = parts.uri.query().unwrap_or_default().split('&');
+    let query: Vec<&str> = query.filter(|pair| !pair.is_empty() && !pair.starts_with("key=")).collect();
+    Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) })
 }
 
 fn query_model(parts: &Parts) -> Option<&str> {

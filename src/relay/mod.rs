@@ -188,9 +188,8 @@ impl Source {
         let Self::Open(open) = self else {
             return Poll::Ready(None);
         };
-        let started = guard.started();
         let run = open.poll_run(cx).map_ok(|run| {
-            let run = open.tell(run, started);
+            let run = if open.translation.is_some() { open.tell(run, guard.started()) } else { run };
             let is_first = !run.is_empty() && !std::mem::replace(&mut open.begun, true);
             // Behind a keep-alive a byte order mark would be part of a field's name, and the field unknown.
             if is_first && guard.has_sent() { run.slice_ref(sse::strip_bom(&run)) } else { run }
@@ -300,6 +299,7 @@ impl Open {
     }
 
     /// What a client that asked at `started` is told of `run`: itself, or its translation.
+    #[inline(never)]
     fn tell(&mut self, run: Bytes, started: Instant) -> Bytes {
         let Some(translation) = &mut self.translation else { return run };
         let told = translation.transcoder.push(&run, started.elapsed());
@@ -317,10 +317,8 @@ impl Open {
         if let Some(error) = self.observer.hidden_error() {
             return Poll::Ready(Some(Err(self.reported(error))));
         }
-        if let Some(translation) = &self.translation
-            && translation.transcoder.said() > translation.max_bytes
-        {
-            return Poll::Ready(Some(Err(response::answer_too_large(&self.upstream.name, translation.max_bytes))));
+        if let Some(error) = self.translation.as_deref().and_then(|translation| self.overflow(translation)) {
+            return Poll::Ready(Some(Err(error)));
         }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
@@ -333,6 +331,13 @@ impl Open {
             let passed = self.observer.observe(&run);
             run.slice(..passed)
         })))
+    }
+
+    /// That more has been said than may be kept.
+    fn overflow(&self, translation: &Translating) -> Option<Error> {
+        let limit = translation.max_bytes;
+        let is_over = translation.transcoder.said() > limit;
+        is_over.then(|| response::answer_too_large(&self.upstream.name, limit))
     }
 
     /// What the upstream reported, for the client to understand.

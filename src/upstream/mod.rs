@@ -28,7 +28,7 @@ use crate::framing::{FrameTooLarge, Splitter};
 pub use body::{Body, BrokenBody};
 pub use client::Upstream;
 pub use question::{Question, Translated, Translation};
-pub use request::{Path, UpstreamRequest};
+pub use request::UpstreamRequest;
 pub use routing::{Routes, Target};
 
 /// An upstream stream whose first frame has arrived.
@@ -206,7 +206,7 @@ pub async fn send(
     request: &UpstreamRequest,
     (phase, limit): (Phase, Duration),
 ) -> Result<Response<Body>, Error> {
-    let path = request.path_for(target);
+    let path = request.path.to(&target.model);
     let sending = target.upstream.send(request, &path, request.body_for(target));
     succeed(target, sending, (phase, limit)).await
 }
@@ -222,7 +222,7 @@ pub async fn upload(
     body: reqwest::Body,
     (phase, limit): (Phase, Duration),
 ) -> Result<Response<Body>, Error> {
-    let path = request.path_for(target);
+    let path = request.path.to(&target.model);
     let sending = target.upstream.upload(request, &path, body);
     succeed(target, sending, (phase, limit)).await
 }

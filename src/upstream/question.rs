@@ -7,11 +7,11 @@ use http::{HeaderMap, Method};
 
 use tokio::time::Instant;
 
-use super::request::{Path, UpstreamRequest};
+use super::request::UpstreamRequest;
 use super::routing::Target;
 use super::{Answer, response};
 use crate::canonical::{ChatRequest, Loss, Losses, Weight};
-use crate::dialect::{AnswerContext, Dialect, Recipient, transcoder};
+use crate::dialect::{AnswerContext, Dialect, Path, Recipient, transcoder};
 use crate::error::Error;
 
 /// A chat request, and who may answer it.

@@ -8,8 +8,8 @@ use std::thread;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use sluicegate::config::Config;
-use sluicegate::dialect::OpenAiChat;
-use sluicegate::upstream::{self, OpenStream, Path, Question, UpstreamRequest};
+use sluicegate::dialect::{OpenAiChat, Path};
+use sluicegate::upstream::{self, OpenStream, Question, UpstreamRequest};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 

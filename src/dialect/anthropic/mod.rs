@@ -21,8 +21,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, RateLimits, Recipient, Request, Shape, Sink,
-    Translate, UpstreamError,
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits, Recipient, Request, Shape,
+    Sink, Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -52,6 +52,19 @@ impl Dialect for Anthropic {
 
     fn endpoint(&self) -> &'static str {
         "/v1/messages"
+    }
+
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1/messages", "/v1/messages/count_tokens"]
+    }
+
+    /// Its SDKs ask for what is beta with a query.
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        if path == self.endpoint() {
+            return Some(Endpoint::chat("/messages", query));
+        }
+        let count = Endpoint::chat("/messages/count_tokens", query);
+        self.urls().contains(&path).then(|| Endpoint { stream: Some(false), is_translated: false, ..count })
     }
 
     fn sample_request(&self, model: &str) -> String {

@@ -19,6 +19,7 @@ mod request;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod url;
 mod wire;
 
 use bytes::Bytes;
@@ -26,14 +27,13 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
     UpstreamError, models,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 
 pub use array::ArrayWriter;
-pub use encode_request::path_of;
 
 const NAME: &str = "gemini";
 /// What is asked of models at `/v1`, too, where Google's SDKs go by default now. Names of models may have a colon of their own.
@@ -60,6 +60,26 @@ impl Dialect for Gemini {
         "/v1beta/models/{model}:streamGenerateContent"
     }
 
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1beta/models/{*id}", "/v1/models/{*id}"]
+    }
+
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        url::endpoint_at(path, query)
+    }
+
+    fn list_urls(&self) -> &'static [&'static str] {
+        &["/v1beta/models"]
+    }
+
+    fn root(&self) -> &'static str {
+        "/v1beta"
+    }
+
+    fn all_urls(&self) -> &'static str {
+        "/v1beta/{*path}"
+    }
+
     fn sample_request(&self, _model: &str) -> String {
         r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#.to_owned()
     }
@@ -69,6 +89,7 @@ impl Dialect for Gemini {
         path.starts_with("/v1beta/") || (path.starts_with("/v1/models/") && is_asked_of_a_model())
     }
 
+    /// Google's SDKs list models at `/v1`, too.
     fn marks(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(API_KEY)
     }
@@ -172,7 +193,7 @@ impl Translate for Gemini {
     }
 
     fn path(&self, model: &str, stream: bool) -> String {
-        encode_request::path(model, stream)
+        url::path(model, stream)
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {

@@ -31,7 +31,7 @@ use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
     UpstreamError, models,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
@@ -56,6 +56,28 @@ impl Dialect for Ollama {
 
     fn endpoint(&self) -> &'static str {
         "/api/chat"
+    }
+
+    fn urls(&self) -> &'static [&'static str] {
+        &["/api/chat", "/api/generate"]
+    }
+
+    /// Its clients announce their bodies as anything or nothing.
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        let shape = if path == self.endpoint() { Shape::Chat } else { Shape::Completion };
+        Some(Endpoint { shape, takes_any_type: true, ..Endpoint::chat(path, query) })
+    }
+
+    fn list_urls(&self) -> &'static [&'static str] {
+        &["/api/tags"]
+    }
+
+    fn root(&self) -> &'static str {
+        ""
+    }
+
+    fn all_urls(&self) -> &'static str {
+        "/api/{*path}"
     }
 
     fn sample_request(&self, model: &str) -> String {

@@ -26,8 +26,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, RateLimits, Recipient, Request, Shape, Sink,
-    Translate, UpstreamError,
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits, Recipient, Request, Shape,
+    Sink, Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -52,12 +52,26 @@ impl Dialect for OpenAiChat {
         "/v1/chat/completions"
     }
 
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1/chat/completions", "/chat/completions", "/v1/completions"]
+    }
+
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        let (is_own, is_legacy) = (self.urls().contains(&path), path == "/v1/completions");
+        let path = if is_legacy { "/completions" } else { "/chat/completions" };
+        is_own.then(|| Endpoint { is_translated: !is_legacy, ..Endpoint::chat(path, query) })
+    }
+
+    fn list_urls(&self) -> &'static [&'static str] {
+        &["/v1/models"]
+    }
+
     fn sample_request(&self, model: &str) -> String {
         format!(r#"{{"model":"{model}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}"#)
     }
 
     fn owns(&self, path: &str) -> bool {
-        matches!(path, "/v1/chat/completions" | "/chat/completions" | "/v1/completions")
+        self.urls().contains(&path)
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {

@@ -22,8 +22,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Learned, Malformed, OpenAiChat, Recipient, Request, Shape, Sink,
-    Translate, UpstreamError,
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, OpenAiChat, Recipient, Request, Shape,
+    Sink, Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -45,6 +45,14 @@ impl Dialect for OpenAiResponses {
 
     fn endpoint(&self) -> &'static str {
         "/v1/responses"
+    }
+
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1/responses"]
+    }
+
+    fn endpoint_at(&self, _path: &str, query: Option<&str>) -> Option<Endpoint> {
+        Some(Endpoint::chat("/responses", query))
     }
 
     fn sample_request(&self, model: &str) -> String {

@@ -1,13 +1,16 @@
 """The official Google Gen AI SDK for Python, to upstreams of every dialect, by way of its chats."""
 
 import base64
-import warnings
 
 from google import genai
 from google.genai import errors, types
 
-from harness import now
+from harness import PATIENT, Case, now
 from translation.matrix import INTERPRETER, TOOLS, Matrix, for_every_upstream
+
+
+def client(url):
+    return genai.Client(api_key="none", http_options=types.HttpOptions(base_url=url, timeout=30_000))
 
 
 class Generate(Matrix):
@@ -20,7 +23,7 @@ class Generate(Matrix):
 
     @classmethod
     def setUpClass(cls):
-        cls.client = genai.Client(api_key="none", http_options=types.HttpOptions(base_url=INTERPRETER, timeout=30_000))
+        cls.client = client(INTERPRETER)
         cls.addClassCleanup(cls.client.close)
 
     def begin(self, image=None):
@@ -66,6 +69,13 @@ class Generate(Matrix):
         (delay,) = [detail["retryDelay"] for detail in details if detail["@type"].endswith("RetryInfo")]
         self.assertEqual(error.code, 429)
         return delay.removesuffix("s")
+
+
+class Models(Case):
+    def test_models_are_listed_and_found(self):
+        with client(PATIENT) as models_client:
+            self.assertIn("models/text", [model.name for model in models_client.models.list()])
+            self.assertEqual(models_client.models.get(model="text").name, "models/text")
 
 
 for_every_upstream(globals(), Generate)

@@ -15,8 +15,6 @@ use crate::canonical::{ChatRequest, Field, Losses};
 use crate::dialect::Recipient;
 
 use model::Model;
-pub(super) use model::path;
-pub use model::path_of;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

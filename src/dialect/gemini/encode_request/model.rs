@@ -1,10 +1,5 @@
 //! What a model's name says of it.
 
-use std::fmt::Write;
-
-/// Collections of models beside `models/`.
-const COLLECTIONS: [&str; 4] = ["tunedModels/", "publishers/", "projects/", "endpoints/"];
-
 /// The generation of whatever is the latest: beyond all that are known.
 const LATEST: (u32, u32) = (u32::MAX, 0);
 
@@ -62,29 +57,6 @@ fn generation(name: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// What is appended to a base URL to ask `model` for an answer.
-pub(in super::super) fn path(model: &str, stream: bool) -> String {
-    path_of(model, if stream { "streamGenerateContent?alt=sse" } else { "generateContent" })
-}
-
-/// What is appended to a base URL to do `action`, such as `countTokens`, with `model`.
-pub fn path_of(model: &str, action: &str) -> String {
-    let model = model.strip_prefix("models/").unwrap_or(model);
-    let is_safe = |segment: &str| !matches!(segment, "" | "." | "..");
-    let is_collected = COLLECTIONS.iter().any(|name| model.starts_with(name)) && model.split('/').all(is_safe);
-    let mut path = String::from(if is_collected { "/" } else { "/models/" });
-    for byte in model.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(byte.into()),
-            b'/' if is_collected => path.push('/'),
-            _ => write!(path, "%{byte:02X}").expect("a string takes all"),
-        }
-    }
-    path.push(':');
-    path.push_str(action);
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,15 +71,5 @@ mod tests {
         assert_eq!(generation("gemma-3-27b-it"), None);
         assert_eq!(generation("tunedModels/mine"), None);
         assert!(!Model::of("gemini-2.0-flash").thinks() && Model::of("mine").thinks());
-    }
-
-    #[test]
-    fn a_models_name_cannot_lead_elsewhere() {
-        assert_eq!(path("gemini-2.5-flash", false), "/models/gemini-2.5-flash:generateContent");
-        assert_eq!(path("models/gemini-2.5-flash", true), "/models/gemini-2.5-flash:streamGenerateContent?alt=sse");
-        assert_eq!(path("tunedModels/my-model", false), "/tunedModels/my-model:generateContent");
-        assert_eq!(path("a/b c?d#e:f", false), "/models/a%2Fb%20c%3Fd%23e%3Af:generateContent");
-        assert_eq!(path("tunedModels/../../x", false), "/models/tunedModels%2F..%2F..%2Fx:generateContent");
-        assert_eq!(path("é", false), "/models/%C3%A9:generateContent");
     }
 }
