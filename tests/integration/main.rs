@@ -20,6 +20,7 @@ mod connections;
 mod event_streams;
 mod failover;
 mod fidelity;
+mod garbage;
 mod headers;
 mod honest_ends;
 mod keep_alive;

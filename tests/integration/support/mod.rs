@@ -13,6 +13,7 @@
 pub mod anthropic;
 mod client;
 mod error;
+mod fate;
 mod fixtures;
 mod http2;
 pub mod logs;
@@ -26,6 +27,7 @@ mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
+pub use fate::Fate;
 pub use fixtures::{Recording, fixture};
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;
