@@ -18,5 +18,5 @@ pub use event::{ChatEvent, Finish, FinishReason};
 pub use loss::{Field, Loss, Losses, Weight};
 pub use message::{Annotation, Logprob, Media, Message, Part, Role, Source, Text, ToolCall, ToolKind, ToolResult};
 pub use request::{ChatRequest, Effort, OutputFormat, Reasoning, Tool, ToolChoice, ToolInput, Unmapped};
-pub use seal::Seal;
+pub use seal::{On, Seal};
 pub use usage::Usage;

@@ -5,9 +5,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::encode::{citation_of, stop_of, token_of, tool_id, usage_of};
+use super::encode::{citation_of, mark_block, stop_of, token_of, tool_id, usage_of};
 use super::error;
-use crate::canonical::{ChatAnswer, Part, Seal, ToolKind};
+use crate::canonical::{ChatAnswer, Part, Seal, ToolCall, ToolKind};
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -21,6 +21,10 @@ pub(super) struct MessageEncoder {
     /// The block is announced. Texts and thoughts are when their first words come: a text without any is no block, thoughts
     /// without any are another kind of block.
     announced: bool,
+    /// A call that is announced when the first of its arguments come: a mark on it goes before it.
+    called: Option<ToolCall>,
+    /// The mark on the call has been told.
+    is_marked: bool,
     /// What is being written is the text for a tool that takes text, as one string in a JSON object.
     is_custom: bool,
 }
@@ -28,7 +32,7 @@ pub(super) struct MessageEncoder {
 impl MessageEncoder {
     pub(super) fn new(context: &AnswerContext) -> Self {
         let (id, model) = (format!("msg_{}", context.id), context.request.model.clone());
-        Self { id, model, index: 0, announced: false, is_custom: false }
+        Self { id, model, index: 0, announced: false, called: None, is_marked: false, is_custom: false }
     }
 
     fn announce(&mut self, block: &Value, out: &mut Vec<u8>) {
@@ -62,6 +66,23 @@ impl MessageEncoder {
         out.extend_from_slice(b"\":");
         write_json(text, out);
         out.extend_from_slice(b"}}\n\n");
+    }
+
+    fn announce_call(&mut self, out: &mut Vec<u8>) {
+        let Some(call) = self.called.take() else { return };
+        let id = tool_id(&call.id);
+        self.announce(&json!({ "type": "tool_use", "id": id, "name": call.name, "input": {} }), out);
+        self.is_custom = call.kind == ToolKind::Custom;
+        if self.is_custom {
+            self.write_delta("input_json_delta", "partial_json", "{\"input\":\"", out);
+        }
+    }
+
+    /// The mark on a call, in a block of its own: no other may be open.
+    fn mark_call(&mut self, seal: &Seal, id: &str, out: &mut Vec<u8>) {
+        self.announce(&mark_block(seal, id), out);
+        self.stop_block(out);
+        self.is_marked = true;
     }
 
     fn write_arguments(&self, fragment: &str, out: &mut Vec<u8>) {
@@ -108,14 +129,9 @@ impl Encoder for MessageEncoder {
         write_event("message_start", &json!({ "type": "message_start", "message": message }), out);
     }
 
-    fn open(&mut self, part: &Part, out: &mut Vec<u8>) {
+    fn open(&mut self, part: &Part, _out: &mut Vec<u8>) {
         if let Part::ToolCall(call) = part {
-            let id = tool_id(&call.id);
-            self.announce(&json!({ "type": "tool_use", "id": id, "name": call.name, "input": {} }), out);
-            self.is_custom = call.kind == ToolKind::Custom;
-            if self.is_custom {
-                self.write_delta("input_json_delta", "partial_json", "{\"input\":\"", out);
-            }
+            (self.called, self.is_marked) = (Some(call.clone()), false);
         }
     }
 
@@ -127,15 +143,22 @@ impl Encoder for MessageEncoder {
                 self.write_delta("text_delta", "text", text, out);
             }
             Delta::Reasoning(text) => self.think(text, out),
-            Delta::Arguments(fragment) => self.write_arguments(fragment, out),
+            Delta::Arguments(fragment) => {
+                self.announce_call(out);
+                self.write_arguments(fragment, out);
+            }
             Delta::Annotation(annotation) => {
                 self.announce_text(out);
                 let delta = json!({ "type": "citations_delta", "citation": citation_of(annotation) });
                 let event = json!({ "type": "content_block_delta", "index": self.index, "delta": delta });
                 write_event("content_block_delta", &event, out);
             }
-            // Written at the end of what it is on; texts and calls have no place for one.
-            Delta::Seal(_) => {}
+            // That on thoughts is written at their end. Texts have no place for one, and may be told without.
+            Delta::Seal(seal) => {
+                if let Some(id) = self.called.as_ref().map(|call| call.id.clone()) {
+                    self.mark_call(seal, &id, out);
+                }
+            }
         }
     }
 
@@ -143,11 +166,17 @@ impl Encoder for MessageEncoder {
         if let Part::Reasoning { seal, .. } = part {
             return self.close_thoughts(seal.as_ref(), out);
         }
+        self.announce_call(out);
         if std::mem::replace(&mut self.is_custom, false) {
             self.write_delta("input_json_delta", "partial_json", "\"}", out);
         }
         if self.announced {
             self.stop_block(out);
+        }
+        if let Part::ToolCall(ToolCall { id, seal: Some(seal), .. }) = part
+            && !self.is_marked
+        {
+            self.mark_call(seal, id, out);
         }
     }
 

@@ -64,7 +64,7 @@ impl Dialect for Anthropic {
             return Some(Endpoint::chat("/messages", query));
         }
         let count = Endpoint::chat("/messages/count_tokens", query);
-        Some(Endpoint { stream: Some(false), is_translated: false, ..count })
+        self.urls().contains(&path).then_some(Endpoint { stream: Some(false), is_translated: false, ..count })
     }
 
     fn sample_request(&self, model: &str) -> String {

@@ -171,11 +171,12 @@ impl Reader {
     }
 }
 
+/// The signature first: where calls have no place for it, it can be told before the call.
 fn end_call(key: u32, arguments: &str, signature: Option<&str>, sink: Sink<'_>) {
-    sink(ChatEvent::Arguments { key, fragment: Cow::Borrowed(arguments) });
     if let Some(signature) = signature {
         sink(ChatEvent::Seal(Cow::Borrowed(signature)));
     }
+    sink(ChatEvent::Arguments { key, fragment: Cow::Borrowed(arguments) });
     sink(ChatEvent::Boundary);
 }
 

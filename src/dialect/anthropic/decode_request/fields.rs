@@ -145,6 +145,11 @@ impl Fields {
         self.map.get("type").is_some_and(|own| own == kind)
     }
 
+    /// A string that is left where it is.
+    pub(super) fn peek(&self, name: &str) -> Option<&str> {
+        self.map.get(name)?.as_str()
+    }
+
     /// Whether something in it has not been taken.
     pub(super) fn has_rest(&self) -> bool {
         !self.map.values().all(says_nothing)

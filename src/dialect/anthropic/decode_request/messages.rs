@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::fields::{Fields, Notes};
-use crate::canonical::{Annotation, Media, Message, Part, Role, Seal, Source, Text, ToolCall, ToolResult, Weight};
+use crate::canonical::{Annotation, Media, Message, On, Part, Role, Seal, Source, Text, ToolCall, ToolResult, Weight};
 use crate::dialect::Malformed;
 
 pub(super) fn decode(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Message>, Malformed> {
@@ -22,12 +22,17 @@ pub(super) fn decode(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Messa
             _ => return Err(turn.wrong("role", "must be `user`, `assistant` or `system`")),
         };
         let blocks = turn.blocks("content")?.ok_or_else(|| turn.wrong("content", "is required"))?;
-        let (mut parts, mut instructions) = (Vec::new(), Vec::new());
+        let (mut parts, mut instructions, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         for block in blocks {
+            if let Some(mark) = mark_on_call(&block) {
+                marks.push(mark);
+                continue;
+            }
             // Instructions inside another's turn, which stand at its end.
             let place = if block.is_a("mid_conv_system") { &mut instructions } else { &mut parts };
             read_block(block, place, notes)?;
         }
+        give_back(marks, &mut parts);
         let said = [Message { role, parts }, Message { role: Role::System, parts: instructions }];
         messages.extend(said.into_iter().filter(|message| !message.parts.is_empty()));
         turn.note_rest(notes);
@@ -176,6 +181,25 @@ fn thinking(block: &mut Fields, notes: &mut Notes) -> Result<Option<Part>, Malfo
 fn redacted_thinking(block: &mut Fields, notes: &mut Notes) -> Result<Option<Part>, Malformed> {
     let seal = seal(block.string("data")?, "redacted_thinking", notes);
     Ok(seal.map(|seal| Part::Reasoning { text: String::new(), seal: Some(seal) }))
+}
+
+/// A mark on a call, and the id of that, in a block that we have told.
+fn mark_on_call(block: &Fields) -> Option<(String, Seal)> {
+    match Seal::parse_on(block.peek("data").filter(|_| block.is_a("redacted_thinking"))?)? {
+        (seal, On::Call(id)) => Some((id, seal)),
+        _ => None,
+    }
+}
+
+/// Puts `marks` back on their calls.
+fn give_back(mut marks: Vec<(String, Seal)>, parts: &mut [Part]) {
+    for part in parts {
+        if let Part::ToolCall(call) = part
+            && let Some(at) = marks.iter().position(|(id, _)| *id == call.id)
+        {
+            call.seal = Some(marks.swap_remove(at).1);
+        }
+    }
 }
 
 fn seal(token: Option<String>, name: &str, notes: &mut Notes) -> Option<Seal> {

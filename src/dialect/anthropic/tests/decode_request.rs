@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{decode_request, recording, request_with, seal};
 use crate::canonical::{
-    Annotation, ChatRequest, Effort, Media, Message, OutputFormat, Part, Reasoning, Role, Source, Text, Tool, ToolCall,
-    ToolChoice, ToolInput, ToolResult, Unmapped, Weight,
+    Annotation, ChatRequest, Effort, Media, Message, On, OutputFormat, Part, Reasoning, Role, Source, Text, Tool,
+    ToolCall, ToolChoice, ToolInput, ToolResult, Unmapped, Weight,
 };
 use crate::dialect::{Anthropic, Malformed, Shape, Translate};
 
@@ -172,6 +172,19 @@ fn thoughts_come_back_with_our_marks_and_without_any_other() {
     assert_eq!(request.messages[2].parts, [thoughts("c", None)]);
     let hint = |param: &str| Unmapped { param: param.into(), weight: Weight::Hint };
     assert_eq!(request.unmapped, [hint("signature"), hint("redacted_thinking")]);
+}
+
+#[test]
+fn a_mark_on_a_call_comes_back_to_it_from_wherever_it_stands() {
+    let ours = seal("x");
+    let mark = json!({ "type": "redacted_thinking", "data": ours.token_on(&On::Call("c".into())) });
+    let call = json!({ "type": "tool_use", "id": "c", "name": "f", "input": {} });
+    for content in [[&mark, &call], [&call, &mark]] {
+        let body = json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "assistant", "content": content }] });
+        let request = Anthropic.decode_request(Shape::Chat, body.to_string().as_bytes()).unwrap();
+        let [Part::ToolCall(call)] = &*request.messages[0].parts else { panic!("{request:?}") };
+        assert_eq!((call.seal.as_ref(), &*request.unmapped), (Some(&ours), &[][..]));
+    }
 }
 
 #[test]

@@ -5,10 +5,9 @@
 
 use serde_json::Value;
 
-use super::super::seal::{self, On};
 use super::fields::{Fields, Notes, wrong};
 use super::media;
-use crate::canonical::{Message, Part, Role, Seal, ToolCall, ToolKind, ToolResult, Weight};
+use crate::canonical::{Message, On, Part, Role, Seal, ToolCall, ToolKind, ToolResult, Weight};
 use crate::dialect::Malformed;
 
 const WITHIN: &str = "input";
@@ -131,7 +130,7 @@ impl Input {
     /// Thoughts, whose encrypted content is a seal if this proxy has told it, and else nobody's who will be asked.
     fn thoughts(&mut self, mut item: Fields) -> Result<(), Malformed> {
         let encrypted_content = item.string("encrypted_content")?.unwrap_or_default();
-        let seal = match seal::read(&encrypted_content) {
+        let seal = match Seal::parse_on(&encrypted_content) {
             Some((seal, On::Thoughts)) => Some(seal),
             Some((seal, on)) => {
                 self.attach(seal, &on);
