@@ -5,6 +5,7 @@
 //! reads an answer that did not stream, `error` writes errors.
 
 pub mod anthropic;
+mod fields;
 pub mod foreign_seals;
 pub mod gemini;
 mod models;

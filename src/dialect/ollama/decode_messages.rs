@@ -4,20 +4,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::fields::Fields;
-use crate::canonical::{Media, Message, Part, Role, Source, ToolCall, ToolResult, Unmapped, ids};
+use crate::canonical::{Media, Message, Part, Role, Source, ToolCall, ToolResult, ids};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
-pub(super) fn decode(list: Vec<Value>, unmapped: &mut Vec<Unmapped>) -> Result<Vec<Message>, Malformed> {
+pub(super) fn decode(request: &mut Fields, notes: &mut Notes) -> Result<Vec<Message>, Malformed> {
+    let mut messages = Vec::new();
     let mut conversation = Conversation::default();
-    for (index, value) in list.into_iter().enumerate() {
-        let mut fields = Fields::of(value, "messages", &format!("messages[{index}]"))?;
-        let message = conversation.message(&mut fields, unmapped)?;
-        fields.leave(unmapped);
+    for mut fields in request.objects("messages")? {
+        let message = conversation.message(&mut fields, notes)?;
+        notes.rest(&fields, &[]);
         // An empty message says nothing, and some providers refuse one.
-        conversation.messages.extend((!message.parts.is_empty()).then_some(message));
+        messages.extend((!message.parts.is_empty()).then_some(message));
     }
-    Ok(conversation.messages)
+    Ok(messages)
 }
 
 /// The pictures of a message: before its text, as Ollama shows them to a model.
@@ -25,7 +25,7 @@ pub(super) fn images(fields: &mut Fields) -> Result<Vec<Part>, Malformed> {
     let images = fields.list("images")?;
     let image = |value: Value| value.as_str().and_then(picture).map(Part::Image);
     let images: Option<Vec<Part>> = images.into_iter().map(image).collect();
-    images.ok_or_else(|| fields.malformed("images", "an array of pictures in base64"))
+    images.ok_or_else(|| fields.wrong("images", "a list of pictures in base64"))
 }
 
 /// The picture that is written as `text`: Ollama wants bare base64, but frontends forget to cut what stands before it.
@@ -56,7 +56,6 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 /// What has been read of a conversation.
 #[derive(Default)]
 struct Conversation {
-    messages: Vec<Message>,
     /// Every call so far, as its name and arguments, to give names to those that have none.
     seen: Vec<String>,
     /// The calls that no result has come for, by id and tool.
@@ -64,7 +63,7 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn message(&mut self, fields: &mut Fields, unmapped: &mut Vec<Unmapped>) -> Result<Message, Malformed> {
+    fn message(&mut self, fields: &mut Fields, notes: &mut Notes) -> Result<Message, Malformed> {
         let role = fields.text("role")?.unwrap_or_default().to_ascii_lowercase();
         let mut parts = images(fields)?;
         let content = fields.text("content")?.map(Part::text);
@@ -76,10 +75,8 @@ impl Conversation {
                 let thoughts = fields.text("thinking")?.map(|text| Part::Reasoning { text, seal: None });
                 parts.splice(0..0, thoughts);
                 parts.extend(content);
-                for (index, call) in fields.list("tool_calls")?.into_iter().enumerate() {
-                    let path = fields.path(&format!("tool_calls[{index}]"));
-                    let call = self.call(Fields::of(call, "messages", &path)?, unmapped)?;
-                    parts.push(Part::ToolCall(call));
+                for call in fields.objects("tool_calls")? {
+                    parts.push(Part::ToolCall(self.call(call, notes)?));
                 }
                 return Ok(Message { role: Role::Assistant, parts });
             }
@@ -88,22 +85,21 @@ impl Conversation {
                 let result = self.result(fields, parts)?;
                 return Ok(Message { role: Role::User, parts: vec![Part::ToolResult(result)] });
             }
-            _ => return Err(fields.malformed("role", "system, user, assistant or tool")),
+            _ => return Err(fields.wrong("role", "system, user, assistant or tool")),
         };
         parts.extend(content);
         Ok(Message { role, parts })
     }
 
-    fn call(&mut self, mut call: Fields, unmapped: &mut Vec<Unmapped>) -> Result<ToolCall, Malformed> {
-        let function = call.take("function").ok_or_else(|| call.malformed("function", "an object"))?;
-        let mut function = Fields::of(function, "messages", &call.path("function"))?;
-        let name = function.text("name")?.ok_or_else(|| function.malformed("name", "a non-empty string"))?;
+    fn call(&mut self, mut call: Fields, notes: &mut Notes) -> Result<ToolCall, Malformed> {
+        let mut function = call.needed_object("function")?;
+        let name = function.needed_text("name")?;
         let arguments = match function.take("arguments") {
             None => "{}".to_owned(),
             Some(arguments @ Value::Object(_)) => arguments.to_string(),
             // As OpenAI writes them.
             Some(Value::String(text)) if serde_json::from_str::<serde_json::Map<String, Value>>(&text).is_ok() => text,
-            Some(_) => return Err(function.malformed("arguments", "an object")),
+            Some(_) => return Err(function.wrong("arguments", "an object")),
         };
         let given = call.text("id")?;
         let id = given.unwrap_or_else(|| self.name_for(&name, &arguments));
@@ -111,8 +107,8 @@ impl Conversation {
         // All calls are of functions, and the place of one among the others is that in the list.
         call.take("type");
         function.take("index");
-        function.leave(unmapped);
-        call.leave(unmapped);
+        notes.rest(&function, &[]);
+        notes.rest(&call, &[]);
         Ok(ToolCall { id, name, arguments, ..ToolCall::default() })
     }
 

@@ -14,7 +14,6 @@ mod encode_messages;
 mod encode_request;
 mod encoder;
 mod error;
-mod fields;
 mod line;
 mod load;
 mod observe;

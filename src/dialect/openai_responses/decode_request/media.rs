@@ -1,30 +1,23 @@
 //! The parts of messages and of results.
 
-use serde_json::Value;
-
-use super::fields::{Fields, Notes, wrong};
-use crate::canonical::{Media, Part, Source, Weight};
+use crate::canonical::{Media, Part, Source};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Content, Fields, Notes};
 
-const WITHIN: &str = "input";
-
-/// Text, or a list of parts, at `path`.
-pub(super) fn read_content(content: Value, path: &str, notes: &mut Notes) -> Result<Vec<Part>, Malformed> {
+pub(super) fn read_content(content: Content, notes: &mut Notes) -> Result<Vec<Part>, Malformed> {
     match content {
-        Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(parts) => {
+        Content::Text(text) => Ok(vec![Part::text(text)]),
+        Content::Objects(parts) => {
             let mut read = Vec::with_capacity(parts.len());
-            for (index, part) in parts.into_iter().enumerate() {
-                let path = format!("{path}[{index}]");
-                read.extend(read_part(Fields::of(part, &path, WITHIN)?, &path, notes)?);
+            for part in parts {
+                read.extend(read_part(part, notes)?);
             }
             Ok(read)
         }
-        _ => Err(wrong(path, WITHIN, "a string or a list of parts")),
     }
 }
 
-fn read_part(mut part: Fields, path: &str, notes: &mut Notes) -> Result<Option<Part>, Malformed> {
+fn read_part(mut part: Fields, notes: &mut Notes) -> Result<Option<Part>, Malformed> {
     let kind = part.needed_string("type")?;
     let read = match kind.as_str() {
         "input_text" | "output_text" | "text" => Part::text(part.needed_string("text")?),
@@ -33,7 +26,7 @@ fn read_part(mut part: Fields, path: &str, notes: &mut Notes) -> Result<Option<P
         "input_file" => Part::File(read_file(&mut part)?),
         "input_audio" => Part::Audio(read_audio(&mut part)?),
         _ => {
-            notes.add(format!("{path}.type"), Weight::Meaning);
+            notes.meaning(part.path_of("type"));
             return Ok(None);
         }
     };
@@ -42,9 +35,9 @@ fn read_part(mut part: Fields, path: &str, notes: &mut Notes) -> Result<Option<P
         part.take(name);
     }
     if part.take("prompt_cache_breakpoint").is_some() {
-        notes.add("input[].content[].prompt_cache_breakpoint".to_owned(), Weight::Hint);
+        notes.hint("input[].content[].prompt_cache_breakpoint");
     }
-    part.rest(&["detail"], notes);
+    notes.rest(&part, &["detail"]);
     Ok(Some(read))
 }
 
@@ -73,9 +66,7 @@ fn read_file(part: &mut Fields) -> Result<Media, Malformed> {
 }
 
 fn read_audio(part: &mut Fields) -> Result<Media, Malformed> {
-    let Some(mut audio) = part.object("input_audio")? else {
-        return Err(part.wrong("input_audio", "an object"));
-    };
+    let mut audio = part.needed_object("input_audio")?;
     let data = audio.needed_string("data")?;
     let format = audio.needed_string("format")?;
     Ok(Media::from_data(data, format!("audio/{}", if format == "mp3" { "mpeg" } else { &*format })))
