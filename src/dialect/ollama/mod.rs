@@ -17,7 +17,6 @@ mod error;
 mod line;
 mod load;
 mod observe;
-mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -70,7 +69,8 @@ impl Dialect for Ollama {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::parse(body)
+        // Ollama streams unless it is told not to.
+        Request::read(body, true)
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
