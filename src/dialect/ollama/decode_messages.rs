@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::canonical::{Media, Message, Part, Role, Source, ToolCall, ToolResult, ids};
+use crate::canonical::{Media, Message, OpenCalls, Part, Role, Source, ToolCall, ToolResult, ids};
 use crate::dialect::Malformed;
 use crate::dialect::fields::{Fields, Notes};
 
@@ -58,8 +58,7 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 struct Conversation {
     /// Every call so far, as its name and arguments, to give names to those that have none.
     seen: Vec<String>,
-    /// The calls that no result has come for, by id and tool.
-    waiting: Vec<(String, String)>,
+    open: OpenCalls,
 }
 
 impl Conversation {
@@ -103,13 +102,14 @@ impl Conversation {
         };
         let given = call.text("id")?;
         let id = given.unwrap_or_else(|| self.name_for(&name, &arguments));
-        self.waiting.push((id.clone(), name.clone()));
         // All calls are of functions, and the place of one among the others is that in the list.
         call.take("type");
         function.take("index");
         notes.rest(&function, &[]);
         notes.rest(&call, &[]);
-        Ok(ToolCall { id, name, arguments, ..ToolCall::default() })
+        let call = ToolCall { id, name, arguments, ..ToolCall::default() };
+        self.open.push(&call, &*call.id);
+        Ok(call)
     }
 
     /// A name for a call that has none, the same again in every request that the call is in.
@@ -121,25 +121,15 @@ impl Conversation {
         id
     }
 
-    /// The result that `parts` are. Where it does not say of which call, it is that of the first one of its tool that waits,
-    /// or of the first one that waits at all.
+    /// The result that `parts` are.
     fn result(&mut self, fields: &mut Fields, parts: Vec<Part>) -> Result<ToolResult, Malformed> {
-        let id = fields.text("tool_call_id")?;
+        let call_id = fields.text("tool_call_id")?.unwrap_or_default();
         // `name` is what elder clients wrote.
         let (name, elder) = (fields.text("tool_name")?, fields.text("name")?);
-        let name = name.or(elder);
-        let by_name = || self.waiting.iter().position(|(_, called)| name.as_ref() == Some(called));
-        let at = match &id {
-            Some(id) => self.waiting.iter().position(|(waiting, _)| waiting == id),
-            None => by_name().or((!self.waiting.is_empty()).then_some(0)),
-        };
-        let call = at.map(|at| self.waiting.remove(at));
-        let (call_id, called) = call.map_or((None, None), |(id, name)| (Some(id), Some(name)));
-        Ok(ToolResult {
-            call_id: id.or(call_id).unwrap_or_default(),
-            name: name.or(called),
-            parts,
-            ..ToolResult::default()
+        let result = ToolResult { call_id, name: name.or(elder), parts, ..ToolResult::default() };
+        Ok(match self.open.answer_or_first(&result) {
+            Some(call) => ToolResult { call_id: call.native, name: result.name.or(Some(call.name)), ..result },
+            None => result,
         })
     }
 }
