@@ -1,7 +1,5 @@
 //! Reads the conversation of a request.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::canonical::{Media, Message, OpenCalls, Part, Role, Source, ToolCall, ToolResult, ids};
@@ -32,25 +30,11 @@ pub(super) fn images(fields: &mut Fields) -> Result<Vec<Part>, Malformed> {
 fn picture(text: &str) -> Option<Media> {
     let mut media = match text.starts_with("data:") {
         true => Media::from_url(text),
-        false => Media { source: Source::Data(text.to_owned()), media_type: None, name: None, detail: None },
+        false => Source::Data(text.to_owned()).into(),
     };
-    let Source::Data(data) = &media.source else { return None };
-    // Sixteen characters are twelve bytes, and enough to know a picture by.
-    let start = STANDARD.decode(data.get(..data.len().min(16))?).ok().filter(|start| !start.is_empty())?;
-    media.media_type = media_type(&start).map(str::to_owned).or(media.media_type);
+    media.beginning().filter(|beginning| !beginning.is_empty())?;
+    media.media_type = media.apparent_type().map(str::to_owned).or(media.media_type);
     Some(media)
-}
-
-/// The type of the picture that begins with `bytes`.
-fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [b'B', b'M', ..] => Some("image/bmp"),
-        _ => None,
-    }
 }
 
 /// What has been read of a conversation.

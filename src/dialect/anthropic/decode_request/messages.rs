@@ -143,10 +143,7 @@ fn media(kind: &str, source: &mut Fields, notes: &mut Notes) -> Result<Option<Me
             Media::from_data(source.needed_string("data")?, media_type)
         }
         "url" => Media::from_url(&source.needed_string("url")?),
-        "file" => {
-            let id = Source::Id(source.needed_string("file_id")?);
-            Media { source: id, media_type: None, name: None, detail: None }
-        }
+        "file" => Source::Id(source.needed_string("file_id")?).into(),
         _ => {
             notes.meaning(source.path_of("type"));
             return Ok(None);

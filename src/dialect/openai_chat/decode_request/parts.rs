@@ -50,22 +50,19 @@ fn image(part: &mut Fields) -> Result<Media, Malformed> {
 
 fn audio(part: &mut Fields) -> Result<Media, Malformed> {
     let mut audio = part.needed_object("input_audio")?;
-    let data = audio.needed_string("data")?;
-    let format = audio.needed_string("format")?;
-    let media_type = if format == "mp3" { "audio/mpeg".to_owned() } else { format!("audio/{format}") };
-    Ok(Media::from_data(data, media_type))
+    Ok(Media::from_audio(audio.needed_string("data")?, &audio.needed_string("format")?))
 }
 
 fn file(part: &mut Fields, notes: &mut Notes) -> Result<Media, Malformed> {
     let mut file = part.needed_object("file")?;
     let name = file.string("filename")?;
-    let mut media = match (file.string("file_id")?, file.string("file_data")?) {
-        (Some(id), _) => Media { source: Source::Id(id), media_type: None, name: None, detail: None },
+    let mut media: Media = match (file.string("file_id")?, file.string("file_data")?) {
+        (Some(id), _) => Source::Id(id).into(),
         (None, Some(data)) if data.contains(':') => Media::from_url(&data),
         (None, Some(data)) => {
             let is_pdf = name.as_ref().is_none_or(|name| name.to_ascii_lowercase().ends_with(".pdf"));
             let media_type = is_pdf.then(|| "application/pdf".to_owned());
-            Media { source: Source::Data(data), media_type, name: None, detail: None }
+            Media { media_type, ..Source::Data(data).into() }
         }
         (None, None) => return Err(file.wrong("file_data", "a string, unless there is a `file_id`")),
     };

@@ -45,7 +45,7 @@ fn read_image(part: &mut Fields) -> Result<Media, Malformed> {
     let detail = part.string("detail")?.filter(|detail| detail != "auto");
     let media = match (part.string("image_url")?, part.string("file_id")?) {
         (Some(url), _) => Media::from_url(&url),
-        (None, Some(id)) => Media { source: Source::Id(id), media_type: None, name: None, detail: None },
+        (None, Some(id)) => Source::Id(id).into(),
         (None, None) => return Err(part.wrong("image_url", "a URL, or `file_id` the name of a file")),
     };
     Ok(Media { detail, ..media })
@@ -54,12 +54,11 @@ fn read_image(part: &mut Fields) -> Result<Media, Malformed> {
 fn read_file(part: &mut Fields) -> Result<Media, Malformed> {
     let name = part.string("filename")?;
     let (data, url, id) = (part.string("file_data")?, part.string("file_url")?, part.string("file_id")?);
-    let of = |source| Media { source, media_type: None, name: None, detail: None };
     let media = match (data, url, id) {
         (Some(data), _, _) if data.starts_with("data:") => Media::from_url(&data),
-        (Some(data), _, _) => of(Source::Data(data)),
-        (_, Some(url), _) => of(Source::Url(url)),
-        (_, _, Some(id)) => of(Source::Id(id)),
+        (Some(data), _, _) => Source::Data(data).into(),
+        (_, Some(url), _) => Source::Url(url).into(),
+        (_, _, Some(id)) => Source::Id(id).into(),
         _ => return Err(part.wrong("file_data", "a data URL, or `file_url` a URL, or `file_id` the name of a file")),
     };
     Ok(Media { name, ..media })
@@ -67,7 +66,5 @@ fn read_file(part: &mut Fields) -> Result<Media, Malformed> {
 
 fn read_audio(part: &mut Fields) -> Result<Media, Malformed> {
     let mut audio = part.needed_object("input_audio")?;
-    let data = audio.needed_string("data")?;
-    let format = audio.needed_string("format")?;
-    Ok(Media::from_data(data, format!("audio/{}", if format == "mp3" { "mpeg" } else { &*format })))
+    Ok(Media::from_audio(audio.needed_string("data")?, &audio.needed_string("format")?))
 }
