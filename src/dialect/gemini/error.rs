@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::dialect::upstream_error::own_words;
 use crate::error::Error;
 
 #[derive(Debug, Serialize)]
@@ -23,10 +24,8 @@ struct ErrorObject {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && is_in_shape(body)
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, is_in_shape) {
+        return body;
     }
     let code = own_status(error.status());
     let body =
@@ -44,9 +43,8 @@ pub(super) fn frame(error: &Error) -> Bytes {
     frame.into()
 }
 
-fn is_in_shape(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body)
-        .is_ok_and(|body| body["error"]["code"].is_u64() && body["error"]["status"].is_string())
+fn is_in_shape(body: &Value) -> bool {
+    body["error"]["code"].is_u64() && body["error"]["status"].is_string()
 }
 
 /// Google knows no 529.
