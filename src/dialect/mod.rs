@@ -4,6 +4,7 @@
 //! same files in each: `observe` reads along with a stream, `answer` reads an answer that did not stream, `error` writes
 //! errors, `decode…` reads what is translated and `encode…` writes it.
 
+mod answer;
 pub mod anthropic;
 mod fields;
 pub mod foreign_seals;
