@@ -9,6 +9,7 @@ pub mod anthropic;
 mod fields;
 pub mod foreign_seals;
 pub mod gemini;
+mod json;
 mod models;
 pub mod observer;
 pub mod ollama;
