@@ -1,5 +1,7 @@
 //! The fields of a request's objects, taken one by one, so that what nobody took is known.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::request::{self, Malformed};
@@ -73,18 +75,20 @@ impl Fields {
         self.peek(name).is_some_and(|own| *value == *own)
     }
 
-    fn peek(&self, name: &str) -> Option<&Value> {
-        let snake = || self.map.get(&snake_case(name)).filter(|_| self.is_proto);
-        self.map.get(name).or_else(snake).filter(|value| !value.is_null())
+    /// The field `name`, left where it is.
+    pub(super) fn peek(&self, name: &str) -> Option<&Value> {
+        self.map.get(&*self.spelled(name)).filter(|value| !value.is_null())
     }
 
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        let name = self.spelled(name);
         // The others stay in their order: it is that in which they are noted.
-        let mut value = self.map.shift_remove(name);
-        if value.is_none() && self.is_proto {
-            value = self.map.shift_remove(&snake_case(name));
-        }
-        value.filter(|value| !value.is_null())
+        self.map.shift_remove(&*name).filter(|value| !value.is_null())
+    }
+
+    /// The field `name` as the request spells it.
+    fn spelled<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        if self.is_proto && !self.map.contains_key(name) { snake_case(name).into() } else { name.into() }
     }
 
     /// Takes the field `name` if it is `default`, which asks for what there is anyway.
