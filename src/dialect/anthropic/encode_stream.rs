@@ -2,12 +2,12 @@
 //!
 //! <https://docs.claude.com/en/docs/build-with-claude/streaming>
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::encode::{citation_of, mark_block, stop_of, token_of, tool_id, usage_of};
 use super::error;
 use crate::canonical::{ChatAnswer, Part, Seal, ToolCall, ToolKind};
+use crate::dialect::json::write_json;
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -198,8 +198,4 @@ fn write_event(name: &str, event: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\ndata: ");
     write_json(event, out);
     out.extend_from_slice(b"\n\n");
-}
-
-fn write_json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, value).expect("texts and values are JSON");
 }

@@ -11,7 +11,6 @@ mod encode_request;
 mod encode_stream;
 mod error;
 mod observe;
-mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -82,7 +81,7 @@ impl Dialect for Anthropic {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::parse(body)
+        Request::read(body, false)
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
