@@ -72,7 +72,7 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
         context.state.routes.resolve(&model, context.dialect)?
     };
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
-    let headers = |dialect| headers::for_upstream(&parts.headers, dialect, context.record.request_id());
+    let request_id = context.record.request_id();
     let translation = if Translation::is_needed(context.dialect, &targets) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
@@ -82,6 +82,7 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
         (asked.model, asked.stream) = (model, stream);
         let lenient = context.state.config.translation.lenient;
         let about = answer_context(asked, endpoint.shape, now);
+        let headers = |dialect| headers::for_translated(&parts.headers, dialect, request_id);
         Some(Translation::new(context.dialect, about, &targets, headers, lenient))
     } else {
         None
@@ -98,7 +99,7 @@ async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result
         dialect: context.dialect,
         method: parts.method,
         path: endpoint.path,
-        headers: headers(context.dialect),
+        headers: headers::for_upstream(&parts.headers, context.dialect, request_id),
         body,
         model_span: chat.model_span,
     };
