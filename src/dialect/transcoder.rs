@@ -45,8 +45,7 @@ impl Transcoder {
             let Some(data) = event.data.as_deref().filter(|_| !self.from.is_sign_of_life(&event)) else { continue };
             let data = str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
             decoder.decode(&event, &data, &mut |event| sequencer.take(event, &mut out));
-        }
-        if !text.is_empty() {
+            // Whatever else has arrived with it.
             sequencer.start(&mut out);
         }
         out.into()

@@ -4,6 +4,8 @@
 //! - [`Proxy`]: sluicegate itself, on a free port, configured by the test.
 //! - [`Reply`]: what a client reads, whole.
 //! - [`Recording`]: what a real provider said, byte for byte.
+//! - [`told`]: what a stream tells a client. [`grammar`]: whether it is one that a dialect allows.
+//! - [`translation`]: a stream on its way from one dialect to another, as the relay takes it.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
@@ -15,6 +17,7 @@ mod client;
 mod error;
 mod fate;
 mod fixtures;
+pub mod grammar;
 mod http2;
 pub mod logs;
 mod program;
@@ -22,7 +25,9 @@ mod proxy;
 mod reply;
 mod script;
 pub mod sockets;
+pub mod told;
 mod tongue;
+pub mod translation;
 mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{context, recording};
-use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, On, Seal, ToolKind, Usage};
+use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, Logprob, On, Seal, ToolKind, Usage};
 use crate::dialect::{Anthropic, Sequencer, Transcoder, Translate};
 use crate::error::Error;
 use crate::framing::Framing;
@@ -167,6 +167,18 @@ fn a_text_for_a_tool_is_one_string_in_an_object() {
     let empty = blocks(vec![call("c", ToolKind::Custom)]);
     let json: String = empty.iter().filter_map(|event| event["delta"]["partial_json"].as_str()).collect();
     assert_eq!(json, r#"{"input":""}"#);
+}
+
+#[test]
+fn a_text_of_nothing_is_no_block() {
+    let logprobs = vec![Logprob { token: String::new(), logprob: 0.0, ..Logprob::default() }];
+    let nothing = ChatEvent::Text { text: "".into(), logprobs };
+    assert_eq!(blocks(vec![nothing.clone()]), Vec::<Value>::new());
+    let events = blocks(vec![nothing, ChatEvent::Boundary, text("a")]);
+    assert_eq!(
+        events[..2],
+        [start(0, &json!({ "type": "text", "text": "" })), delta(0, &json!({ "type": "text_delta", "text": "a" }))]
+    );
 }
 
 #[test]

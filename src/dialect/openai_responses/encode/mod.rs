@@ -226,6 +226,9 @@ impl StreamEncoder {
         let finish = answer.finish.as_ref();
         if let Some(words) = finish.and_then(|finish| unsaid_refusal(finish, answer)) {
             self.open(&words, out);
+            if let Part::Refusal(words) = &words {
+                self.delta(Delta::Refusal(words), out);
+            }
             self.close(&words, out);
         }
         let end = End::of(finish.map_or(FinishReason::Stop, |finish| finish.reason));
