@@ -109,6 +109,19 @@ export function matrix(sdk, { keepsMarks = true, retryAfter = ({ headers }) => h
       assert.match(error.message, /The model fell asleep\./);
     });
 
+    if (upstream === "anthropic") {
+      // What takes its time, and has nothing to do with who is asked.
+      it("signs of life do no harm", async (prompt) => {
+        assert.equal((await answer(prompt, "slow")).text, ANSWER);
+      });
+
+      it("a failure behind the response head throws too", async (prompt) => {
+        const { error } = await answer(prompt, "late", { fails: true });
+        assert.ok(error instanceof broken, `${error}`);
+        assert.match(error.message, /Too many ask at once\./);
+      });
+    }
+
     it("who asks too often is told when to ask again", async (prompt) => {
       for (const stream of [true, false]) {
         const { error } = await answer(prompt, "busy", { stream, fails: true });
