@@ -155,6 +155,7 @@ async fn answer(context: &Context, question: &Question) -> Result<Response, Erro
     facts.usage = answer.usage;
     facts.bytes = answer.body.len() as u64;
     facts.note_translation(answer.dialect.name(), context.dialect.name(), &answer.dropped);
+    facts.note_untold(&answer.untold);
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = headers;

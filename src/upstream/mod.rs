@@ -254,6 +254,8 @@ pub struct Answer {
     pub dialect: &'static dyn Dialect,
     /// What it was not asked, for want of a word in that dialect, by the client's names.
     pub dropped: Vec<String>,
+    /// The kinds of what it said that the client's dialect has no word for.
+    pub untold: Vec<String>,
     /// Its body: JSON without an error in it.
     pub body: Bytes,
     /// The tokens it reports.
@@ -303,7 +305,7 @@ pub async fn fetch(target: &Target, request: &UpstreamRequest, config: &StreamCo
     let (parts, body) = response.into_parts();
     let body = response::read_whole(provider, body, config).await?;
     let usage = response::expect_answer(request.dialect, &target.upstream, &parts.headers, &body)?;
-    let (dialect, dropped) = (request.dialect, Vec::new());
+    let (dialect, dropped, untold) = (request.dialect, Vec::new(), Vec::new());
     let (provider, status, headers) = (Arc::clone(provider), parts.status, parts.headers);
-    Ok(Answer { provider, status, headers, dialect, dropped, body, usage })
+    Ok(Answer { provider, status, headers, dialect, dropped, untold, body, usage })
 }

@@ -2,12 +2,12 @@
 //!
 //! <https://docs.claude.com/en/docs/build-with-claude/streaming>
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::encode::{citation_of, mark_block, stop_of, token_of, tool_id, usage_of};
 use super::error;
 use crate::canonical::{ChatAnswer, Part, Seal, ToolCall, ToolKind};
+use crate::dialect::json::write_json;
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -19,9 +19,9 @@ pub(super) struct MessageEncoder {
     /// The place of the block that is open, or of the next.
     index: u32,
     /// The block is announced. Texts and thoughts are when their first words come: a text without any is no block, thoughts
-    /// without any are another kind of block. A call is when the first of its arguments come: a mark on it goes before it.
+    /// without any are another kind of block.
     announced: bool,
-    /// The call that is not announced yet.
+    /// A call that is announced when the first of its arguments come: a mark on it goes before it.
     called: Option<ToolCall>,
     /// The mark on the call has been told.
     is_marked: bool,
@@ -198,8 +198,4 @@ fn write_event(name: &str, event: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\ndata: ");
     write_json(event, out);
     out.extend_from_slice(b"\n\n");
-}
-
-fn write_json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, value).expect("texts and values are JSON");
 }

@@ -6,9 +6,10 @@ use serde::de::Error;
 use serde_json::value::RawValue;
 
 use super::partial::Partial;
-use super::wire::{Candidate, Chunk, FunctionCall, Part, Str, UsageMetadata};
+use super::wire::{Candidate, Chunk, FunctionCall, Part, UsageMetadata};
 use super::{finish, grounding, logprobs};
 use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, Logprob, ToolKind};
+use crate::dialect::json::Str;
 use crate::dialect::{Decoder, Sink};
 use crate::framing::sse::Event;
 

@@ -8,6 +8,7 @@ use http::header::RETRY_AFTER;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::dialect::upstream_error::own_words;
 use crate::error::Error;
 
 #[derive(Debug, Serialize)]
@@ -24,10 +25,8 @@ struct ErrorObject {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && is_in_shape(body)
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, is_in_shape) {
+        return body;
     }
     let code = own_status(error.status());
     let details = retry_info(error).into_iter().collect();
@@ -52,9 +51,8 @@ pub(super) fn frame(error: &Error) -> Bytes {
     frame.into()
 }
 
-fn is_in_shape(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body)
-        .is_ok_and(|body| body["error"]["code"].is_u64() && body["error"]["status"].is_string())
+fn is_in_shape(body: &Value) -> bool {
+    body["error"]["code"].is_u64() && body["error"]["status"].is_string()
 }
 
 /// Google knows no 529.

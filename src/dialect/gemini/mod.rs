@@ -9,7 +9,6 @@ mod decode_request;
 mod encode;
 mod encode_request;
 mod error;
-mod fields;
 mod finish;
 mod grounding;
 mod logprobs;
