@@ -62,8 +62,8 @@ start_sluicegate() { # NAME
     )
 }
 
-# Starts sluicegate in front of a provider for each dialect, which speaks that one only and is named after it. What is read
-# from standard input adds to its configuration.
+# Starts sluicegate in front of a provider for each dialect, which speaks that one only and is named after it. What is
+# read from standard input adds to its configuration.
 start_interpreter() { # NAME
     start_configured "$1" < <(
         cat
