@@ -62,9 +62,11 @@ start_sluicegate() { # NAME
     )
 }
 
-# Starts sluicegate in front of a provider for each dialect, which speaks that one only and is named after it.
+# Starts sluicegate in front of a provider for each dialect, which speaks that one only and is named after it. What is
+# read from standard input adds to its configuration.
 start_interpreter() { # NAME
     start_configured "$1" < <(
+        cat
         for dialect in openai-chat openai-responses anthropic gemini ollama; do
             printf '[[provider]]\nname = "%s"\nkind = "compatible"\ndialects = ["%s"]\n' "$dialect" "$dialect"
             printf 'base_url = "%s/speaks/%s"\n' "$UPSTREAM_URL" "$dialect"

@@ -21,6 +21,7 @@ DIALECTS = {
 }
 
 GAP = 0.02  # seconds between two frames
+SILENCE = 0.7  # long beside the keep-alives that the tests configure
 
 ANSWER, THOUGHTS = ("text", TEXT), ("thoughts", THOUGHT)
 STORIES = {
@@ -35,26 +36,35 @@ def parts_of(model, heard):
     """What the answer consists of."""
     if model in BROKEN:
         return [("text", BROKEN[model]())]
-    parts = STORIES["text" if model == "tools" and heard.results else model]
+    is_answer = model == "slow" or (model == "tools" and heard.results)
+    parts = STORIES["text" if is_answer else model]
     # Nobody shows thoughts without being asked for them.
     return [part for part in parts if heard.thinks or part is not THOUGHTS]
 
 
-async def tell(reply, dialect, request, parts):
-    """Streams `parts`."""
+async def tell(reply, dialect, request, parts, pause=GAP):
+    """Streams `parts`, with a `pause` before them and another after a few frames."""
     speaker = dialect.Speaker(request)
     await reply.head(200, dialect.CONTENT_TYPE, "transfer-encoding: chunked")
+    await asyncio.sleep(pause)
     if beginning := speaker.begin():
         await reply.send(beginning)
     try:
         for index, (kind, content) in enumerate(parts):
-            for frame in getattr(speaker, kind)(index, content):
+            for number, frame in enumerate(getattr(speaker, kind)(index, content)):
                 await reply.send(frame)
-                await asyncio.sleep(GAP)
+                await asyncio.sleep(pause if number == 3 else GAP)
         await reply.send(speaker.end(parts))
     except Asleep:
         await reply.send(speaker.failure(ASLEEP))
     await reply.write(b"0\r\n\r\n")
+
+
+async def refuse(reply, dialect, model):
+    """Asks to be asked again later; takes its time for it if it is late, too."""
+    await asyncio.sleep(SILENCE if model == "late" else 0)
+    headers = [f"retry-after: {RETRY_AFTER}"] if dialect is not gemini else []
+    await reply.json(429, dialect.refusal(429, BUSY), *headers)
 
 
 def script_for(path, request, entry):
@@ -69,10 +79,9 @@ def script_for(path, request, entry):
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
         problem = traceback.format_exc(limit=-1)
         return lambda reply: reply.json(400, dialect.refusal(400, problem))
-    if model == "busy":
-        headers = [f"retry-after: {RETRY_AFTER}"] if dialect is not gemini else []
-        return lambda reply: reply.json(429, dialect.refusal(429, BUSY), *headers)
+    if model in ("busy", "late"):
+        return lambda reply: refuse(reply, dialect, model)
     parts = parts_of(model, heard)
     if streams:
-        return lambda reply: tell(reply, dialect, request, parts)
+        return lambda reply: tell(reply, dialect, request, parts, SILENCE if model == "slow" else GAP)
     return lambda reply: reply.json(200, dialect.whole(request, parts))

@@ -29,7 +29,7 @@ def hear(request):
         assert content, "messages must have non-empty content"
         if message["role"] == "user":
             results = [block["tool_use_id"] for block in content[: len(awaited)] if block["type"] == "tool_result"]
-            assert sorted(results) == sorted(awaited), f"{awaited} were used, and their results must come first: {content}"
+            assert sorted(results) == sorted(awaited), f"the results of {awaited} must come first in {content}"
             awaited = []
             for block in content:
                 hear_user(heard, block)

@@ -60,7 +60,8 @@ def hear(request):
 def response(request, status, output, usage=None, error=None):
     """The answer as far as it has come."""
     head = {"id": "resp_67e554a155508191900ee113293c4c83", "object": "response", "created_at": 1743082657}
-    settings = {name: request.get(name) for name in ("instructions", "max_output_tokens", "previous_response_id", "user")}
+    told = ("instructions", "max_output_tokens", "previous_response_id", "user")
+    settings = {name: request.get(name) for name in told}
     settings |= {"background": False, "incomplete_details": None, "metadata": {}, "model": "scripted", "store": False}
     settings |= {"parallel_tool_calls": True, "tool_choice": "auto", "tools": request.get("tools", [])}
     settings |= {"temperature": 1.0, "top_p": 1.0, "truncation": "disabled", "text": {"format": {"type": "text"}}}

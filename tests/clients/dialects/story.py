@@ -21,7 +21,10 @@ class Call(NamedTuple):
 
 
 # Two at once; one has characters that JSON may write in several ways.
-CALLS = [Call(0, "gauge", ('{"ri', 'ver":"', "Elbe", '"}')), Call(1, "weather", ('{"city":', '"Köln"', "}"))]
+CALLS = [
+    Call(0, "gauge", ('{"ri', 'ver":"', "Elbe", '"}')),
+    Call(1, "weather", ('{"city":', '"Köln"', "}")),
+]
 
 # Tokens: of the prompt, those of it that came from a cache, of the answer, and those of it that were thoughts.
 INPUT, CACHED, OUTPUT, REASONING = 11, 4, 13, 5
@@ -67,7 +70,7 @@ class Heard:
         self.calls.append([id, name, json.loads(arguments) if isinstance(arguments, str) else arguments])
 
     def hear_result(self, id, text):
-        """A result that refers to its call by `id`. One that refers to none, or to one twice, is refused by all servers."""
+        """A result that refers to its call by `id`. To refer to none, or to one twice, is refused by all servers."""
         names = [name for known, name, _ in self.calls if known == id]
         assert len(names) == 1, f"{names} are called {id!r}, of {self.calls}"
         assert names[0] not in [name for name, _ in self.results], f"{id!r} has two results"

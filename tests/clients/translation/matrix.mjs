@@ -39,7 +39,8 @@ const UPSTREAMS = ["openai-chat", "openai-responses", "anthropic", "gemini", "ol
  */
 export function matrix(sdk, { keepsMarks = true, retryAfter = ({ headers }) => headers.get("retry-after"), ...client }) {
   for (const upstream of UPSTREAMS) {
-    describe(`${sdk} to ${upstream}`, { concurrency: 4 }, () => cases(upstream, { ...client, keepsMarks, retryAfter }));
+    const register = () => cases(upstream, { ...client, keepsMarks, retryAfter });
+    describe(`${sdk} to ${upstream}`, { concurrency: 4 }, register);
   }
 
   function cases(upstream, { begin, ask, results, leave, broken, limited, keepsMarks, retryAfter }) {
@@ -48,14 +49,17 @@ export function matrix(sdk, { keepsMarks = true, retryAfter = ({ headers }) => h
     async function answer(prompt, model, { stream = true, ...options } = {}, conversation = begin(prompt)) {
       const pieces = [];
       const say = (text) => text && pieces.push(text);
-      const told = await ask(conversation, `${upstream}/${model}`, { stream, ...options, say }).catch((error) => ({ error }));
+      const asked = ask(conversation, `${upstream}/${model}`, { stream, ...options, say });
+      const told = await asked.catch((error) => ({ error }));
       if (told.error && !options.fails) throw told.error;
       return { ...told, pieces, text: pieces.join("") };
     }
 
     const it = (name, body) => test(`${sdk} to ${upstream}: ${name}`, (t) => body(t.name, t));
 
-    const assertUsage = (told) => assert.deepEqual(told, usage.map((count, at) => told[at] === undefined ? undefined : count));
+    function assertUsage(told) {
+      assert.deepEqual(told, usage.map((count, at) => (told[at] === undefined ? undefined : count)));
+    }
 
     it("tokens arrive one by one and with their number", async (prompt) => {
       const { pieces, usage } = await answer(prompt, "text");
@@ -78,7 +82,8 @@ export function matrix(sdk, { keepsMarks = true, retryAfter = ({ headers }) => h
     });
 
     for (const stream of [true, false]) {
-      it(`tools are called in ${stream ? "a stream" : "a whole answer"} and their results understood`, async (prompt) => {
+      const where = stream ? "a stream" : "a whole answer";
+      it(`tools are called in ${where} and their results understood`, async (prompt) => {
         const conversation = begin(prompt);
         const { calls, said } = await answer(prompt, "tools", { stream, thinks: true }, conversation);
         assert.deepEqual(calls.map(([, name, args]) => [name, args]), Object.entries(SAID));
@@ -108,6 +113,19 @@ export function matrix(sdk, { keepsMarks = true, retryAfter = ({ headers }) => h
       assert.ok(error instanceof broken, `${error}`);
       assert.match(error.message, /The model fell asleep\./);
     });
+
+    if (upstream === "anthropic") {
+      // What takes its time, and has nothing to do with who is asked.
+      it("signs of life do no harm", async (prompt) => {
+        assert.equal((await answer(prompt, "slow")).text, ANSWER);
+      });
+
+      it("a failure behind the response head throws too", async (prompt) => {
+        const { error } = await answer(prompt, "late", { fails: true });
+        assert.ok(error instanceof broken, `${error}`);
+        assert.match(error.message, /Too many ask at once\./);
+      });
+    }
 
     it("who asks too often is told when to ask again", async (prompt) => {
       for (const stream of [true, false]) {

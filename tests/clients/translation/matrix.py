@@ -42,7 +42,7 @@ class Answer:
 class Matrix:
     """The cases. Each SDK says how to `ask` it, and what else they need."""
 
-    upstream = own = ""
+    upstream = ""
     # Whether the client's dialect has a place for a mark on thoughts, and whether the SDK gives calls' ids back.
     keeps_marks = keeps_ids = True
     # Exceptions: for what goes wrong in the middle of an answer, and for being asked too often.
@@ -160,9 +160,22 @@ class Matrix:
             self.assertEqual(self.retry_after(caught.exception), str(RETRY_AFTER))
 
 
+class Patience:
+    """Cases that take their time, and have nothing to do with who is asked."""
+
+    def test_signs_of_life_do_no_harm(self):
+        self.assertEqual(self.answer("slow").pieces, TEXT)
+
+    def test_a_failure_behind_the_response_head_raises_too(self):
+        with self.assertRaises(self.broken) as caught:
+            self.answer("late")
+        self.assertIn(BUSY, str(caught.exception))
+
+
 def for_every_upstream(module, *sdks):
     """Puts a class of tests for each of `sdks` and each upstream into `module`."""
     for sdk in sdks:
         for upstream in DIALECTS:
             name = f"{sdk.__name__}To{upstream.title().replace('-', '')}"
-            module[name] = type(name, (sdk, Case), {"upstream": upstream, "__module__": module["__name__"]})
+            bases = (sdk, Patience, Case) if upstream == "openai-chat" else (sdk, Case)
+            module[name] = type(name, bases, {"upstream": upstream, "__module__": module["__name__"]})

@@ -29,11 +29,12 @@ matrix("anthropic-node", {
       for (const { type, text } of message.content) if (type === "text") say(text);
     }
     const blocks = (kind) => message.content.filter(({ type }) => type === kind);
-    const { input_tokens, cache_read_input_tokens: cached, output_tokens, output_tokens_details: details } = message.usage;
+    const { input_tokens, cache_read_input_tokens: cached, output_tokens } = message.usage;
+    const thought = message.usage.output_tokens_details?.thinking_tokens ?? 0;
     return {
       thoughts: blocks("thinking").map(({ thinking }) => thinking).join(""),
       calls: blocks("tool_use").map(({ id, name, input }) => [id, name, input]),
-      usage: [input_tokens + cached, cached, output_tokens, details?.thinking_tokens ?? 0],
+      usage: [input_tokens + cached, cached, output_tokens, thought],
       said: [{ role: "assistant", content: message.content }],
     };
   },

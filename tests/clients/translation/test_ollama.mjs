@@ -17,7 +17,8 @@ matrix("ollama-js", {
   begin: (prompt, image) => [{ role: "user", content: prompt, ...(image ? { images: [image] } : {}) }],
 
   async ask(messages, model, { stream, thinks, say }) {
-    const tools = Object.entries(TOOLS).map(([name, parameters]) => ({ type: "function", function: { name, parameters } }));
+    const functions = Object.entries(TOOLS).map(([name, parameters]) => ({ name, parameters }));
+    const tools = functions.map((of) => ({ type: "function", function: of }));
     const request = { model, messages, stream, ...(thinks ? { tools, think: true } : {}) };
     const said = { role: "assistant", content: "", thinking: "", tool_calls: [] };
     const lines = await client().chat(request);

@@ -26,7 +26,8 @@ matrix("openai-node chat", {
   },
 
   async ask(messages, model, { stream, thinks, say }) {
-    const tools = Object.entries(TOOLS).map(([name, parameters]) => ({ type: "function", function: { name, parameters } }));
+    const functions = Object.entries(TOOLS).map(([name, parameters]) => ({ name, parameters }));
+    const tools = functions.map((of) => ({ type: "function", function: of }));
     const thinking = thinks ? { tools, reasoning_effort: "low", reasoning: { exclude: false } } : {};
     const request = { model, messages, ...thinking };
     let completion;
@@ -50,11 +51,13 @@ matrix("openai-node chat", {
       thoughts = message.reasoning_content ?? message.reasoning;
       details.push(...(message.reasoning_details ?? []));
     }
-    const { prompt_tokens, prompt_tokens_details, completion_tokens, completion_tokens_details } = completion.usage;
+    const calls = message.tool_calls ?? [];
+    const { prompt_tokens: prompt, prompt_tokens_details: ofPrompt } = completion.usage;
+    const { completion_tokens: output, completion_tokens_details: ofOutput } = completion.usage;
     return {
       thoughts,
-      calls: (message.tool_calls ?? []).map(({ id, function: { name, arguments: json } }) => [id, name, JSON.parse(json)]),
-      usage: [prompt_tokens, prompt_tokens_details.cached_tokens, completion_tokens, completion_tokens_details.reasoning_tokens],
+      calls: calls.map(({ id, function: { name, arguments: json } }) => [id, name, JSON.parse(json)]),
+      usage: [prompt, ofPrompt.cached_tokens, output, ofOutput.reasoning_tokens],
       said: [{ ...message, reasoning_details: details }],
     };
   },
@@ -77,7 +80,8 @@ matrix("openai-node responses", {
   },
 
   async ask(input, model, { stream, thinks, say }) {
-    const tools = Object.entries(TOOLS).map(([name, parameters]) => ({ type: "function", name, parameters, strict: false }));
+    const functions = Object.entries(TOOLS).map(([name, parameters]) => ({ name, parameters }));
+    const tools = functions.map((of) => ({ type: "function", strict: false, ...of }));
     const thinking = { tools, reasoning: { effort: "low", summary: "auto" }, include: ["reasoning.encrypted_content"] };
     const request = { model, input, store: false, ...(thinks ? thinking : {}) };
     let response;
@@ -89,12 +93,13 @@ matrix("openai-node responses", {
       response = await client.responses.create(request);
       say(response.output_text);
     }
-    const { input_tokens, input_tokens_details, output_tokens, output_tokens_details } = response.usage;
+    const { input_tokens: prompt, input_tokens_details: ofPrompt } = response.usage;
+    const { output_tokens: output, output_tokens_details: ofOutput } = response.usage;
     const items = (kind) => response.output.filter(({ type }) => type === kind);
     return {
       thoughts: items("reasoning").flatMap(({ summary }) => summary.map(({ text }) => text)).join(""),
       calls: items("function_call").map(({ call_id, name, arguments: json }) => [call_id, name, JSON.parse(json)]),
-      usage: [input_tokens, input_tokens_details.cached_tokens, output_tokens, output_tokens_details.reasoning_tokens],
+      usage: [prompt, ofPrompt.cached_tokens, output, ofOutput.reasoning_tokens],
       said: response.output,
     };
   },

@@ -66,7 +66,9 @@ class Chat(OpenAi):
 
 
 class Responses(OpenAi):
-    tools = [{"type": "function", "name": name, "parameters": schema, "strict": False} for name, schema in TOOLS.items()]
+    tools = [
+        {"type": "function", "name": name, "parameters": schema, "strict": False} for name, schema in TOOLS.items()
+    ]
 
     def begin(self, image=None):
         picture = [{"type": "input_image", "image_url": PICTURE}] if image else []
