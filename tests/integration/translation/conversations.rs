@@ -103,8 +103,8 @@ fn a_providers_mark_comes_back_to_it_through_any_client_and_to_nobody_else() {
     let mut faults = Vec::new();
     for (source, client, body) in conversations() {
         let Some((file, names)) = SEALED.iter().find(|(file, _)| *file == source.file) else { continue };
-        // Ollama's messages have no place for one, Anthropic's none for that of a call.
-        let is_lost = client.name() == "ollama" || (client.name() == "anthropic" && file.starts_with("gemini"));
+        // Ollama's messages have no place for one.
+        let is_lost = client.name() == "ollama";
         let again = next_request(source.dialect.name(), std::str::from_utf8(&source.stream).unwrap());
         let mut expected = Vec::new();
         marks(&again, names, &mut expected);
