@@ -4,11 +4,15 @@
 //! to try another target and the log line all read the same value. The message is a sentence for the client: it says what to
 //! do and holds no secret. The cause, where there is one, is for the log.
 
+mod complaint;
+
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+
+pub use complaint::Complaint;
 
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +93,18 @@ pub enum Error {
         /// The name asked for.
         model: String,
     },
-    /// The model's provider does not speak the client's dialect.
+    /// Something in the request cannot be said in the dialect of the model's provider.
+    Untranslatable {
+        /// What, as the client calls it.
+        param: String,
+        /// Why, as half a sentence.
+        why: String,
+        /// The provider's name.
+        provider: String,
+        /// What it speaks.
+        spoken: &'static str,
+    },
+    /// The model's provider does not speak the client's dialect, and what is asked is not translated.
     WrongDialect {
         /// The name asked for.
         model: String,
@@ -115,8 +130,10 @@ pub enum Error {
         status: StatusCode,
         /// Its header fields: when it wants to be asked again, what is left of its limits.
         headers: Box<HeaderMap>,
-        /// Its answer as it came, if it was JSON: to be told in its own words where it is in the client's shape.
+        /// Its answer as it came, if it was JSON and in the client's dialect: to be told in its own words.
         body: Option<Bytes>,
+        /// What it complains of, if that is to be told in other words than its own.
+        complaint: Option<Complaint>,
         /// Its message.
         message: String,
     },
@@ -132,6 +149,8 @@ pub enum Error {
         code: Option<String>,
         /// The status its code stands for.
         status: Option<StatusCode>,
+        /// What it complains of, if that is to be told in other words than its own.
+        complaint: Option<Complaint>,
     },
     /// The upstream took too long.
     UpstreamTimeout {
@@ -196,6 +215,7 @@ impl Error {
             | Self::HostRefused
             | Self::OriginRefused
             | Self::ModelNotFound { .. }
+            | Self::Untranslatable { .. }
             | Self::WrongDialect { .. }
             | Self::PathNotFound
             | Self::MethodNotAllowed => Origin::Client,
@@ -224,6 +244,7 @@ impl Error {
             Self::HostRefused => "host_not_allowed",
             Self::OriginRefused => "origin_not_allowed",
             Self::ModelNotFound { .. } => "model_not_found",
+            Self::Untranslatable { .. } => "unsupported_parameter",
             Self::WrongDialect { .. } => "wrong_dialect",
             Self::PathNotFound => "path_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -242,7 +263,9 @@ impl Error {
     /// The HTTP status of a response that could not begin otherwise.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::InvalidRequest { .. } | Self::WrongDialect { .. } => StatusCode::BAD_REQUEST,
+            Self::InvalidRequest { .. } | Self::Untranslatable { .. } | Self::WrongDialect { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -304,13 +327,19 @@ impl fmt::Display for Error {
             Self::ModelNotFound { model } => {
                 write!(f, "The model `{model}` does not exist here. GET /v1/models lists those that do.")
             }
+            Self::Untranslatable { param, why, provider, spoken } => write!(
+                f,
+                "`{param}` cannot be passed on: {why}. Provider \"{provider}\" is asked in {spoken}. Leave it out, ask a model \
+                 whose provider knows it, or set translation.lenient to have such parameters dropped."
+            ),
             Self::WrongDialect { model, provider, spoken, asked, endpoint } => write!(
                 f,
                 "Model \"{model}\" is served by provider \"{provider}\", which speaks {spoken}; this request is in {asked}, and \
-                 nothing is translated. Ask for it at POST {endpoint}, or for a model whose provider speaks {asked}."
+                 what is asked here is not translated. Ask for it at POST {endpoint}, or for a model whose provider speaks {asked}."
             ),
             Self::PathNotFound => f.write_str(
-                "There is nothing at this URL. Chat completions are at POST /v1/chat/completions, messages at POST /v1/messages.",
+                "There is nothing at this URL. Chat completions are at POST /v1/chat/completions, responses at POST /v1/responses, \
+                 messages at POST /v1/messages, Gemini's methods below /v1beta/models, Ollama's at /api/chat.",
             ),
             Self::MethodNotAllowed => f.write_str("This URL does not take this method; see the Allow header."),
             Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),

@@ -64,6 +64,6 @@ fn curl(config: &Config, url: &str) -> Option<String> {
     };
     let dialect = provider?.dialects()[0];
     let key = if config.keys.is_empty() { "" } else { " -H 'authorization: Bearer KEY'" };
-    let (endpoint, body) = (dialect.endpoint(), dialect.sample_request(model));
+    let (endpoint, body) = (dialect.endpoint().replace("{model}", model), dialect.sample_request(model));
     Some(format!("try: curl -N {url}{endpoint} -H 'content-type: application/json'{key} -d '{body}'"))
 }

@@ -9,6 +9,7 @@ pub mod provider;
 pub mod secret;
 pub mod server;
 pub mod stream;
+pub mod translation;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use log::Log;
 use provider::{BaseUrl, Model, Origin, Provider};
 use server::{Cors, Server};
 use stream::Stream;
+use translation::Translation;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
 const ENVIRONMENT_PREFIX: &str = "SLUICEGATE__";
@@ -38,6 +40,8 @@ pub struct Config {
     pub cors: Cors,
     /// Time and size of streams.
     pub stream: Stream,
+    /// Requests to providers that do not speak the client's dialect.
+    pub translation: Translation,
     /// Log lines.
     pub log: Log,
     /// Where models are served. Empty: the demo upstream is meant.
@@ -267,7 +271,7 @@ mod tests {
             ("[server]\nlisten = \"nowhere\"", "server.listen"),
             ("[[provider]]\nname = \"a\"\nkind = \"b\"", "provider[0].kind"),
             ("[[provider]]\nname = \"a\"\nkind = \"compatible\"", "provider[0].base_url"),
-            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\ndialect = \"latin\"", "provider[0].dialect"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\ndialects = [\"latin\"]", "provider[0].dialects"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"a\\nb\"", "provider[0].api_key"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nheaders = { \"x y\" = \"1\" }", "provider[0].headers"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
@@ -289,9 +293,9 @@ mod tests {
             config.providers[0].dialects().iter().map(|dialect| dialect.name()).collect::<Vec<_>>()
         };
         assert_eq!(spoken("kind = \"anthropic\""), ["anthropic"]);
-        assert_eq!(spoken("kind = \"openai\""), ["openai-chat"]);
-        assert_eq!(spoken("kind = \"compatible\""), ["openai-chat", "anthropic"]);
-        assert_eq!(spoken("kind = \"compatible\"\ndialect = \"anthropic\""), ["anthropic"]);
+        assert_eq!(spoken("kind = \"openai\""), ["openai-chat", "openai-responses"]);
+        assert_eq!(spoken("kind = \"compatible\""), ["openai-chat"]);
+        assert_eq!(spoken("kind = \"compatible\"\ndialects = [\"anthropic\"]"), ["anthropic"]);
     }
 
     #[test]

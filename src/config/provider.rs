@@ -18,14 +18,14 @@ pub struct Provider {
     /// What is known of it beforehand.
     #[serde(serialize_with = "serialize_kind", deserialize_with = "deserialize_kind")]
     pub kind: &'static provider::Provider,
-    /// The one dialect that it speaks; those of the kind where absent.
+    /// What it speaks, its own language first; those of the kind where absent.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        serialize_with = "serialize_dialect",
-        deserialize_with = "deserialize_dialect"
+        serialize_with = "serialize_dialects",
+        deserialize_with = "deserialize_dialects"
     )]
-    pub dialect: Option<&'static dyn Dialect>,
+    pub dialects: Option<Vec<&'static dyn Dialect>>,
     /// The URL that `/chat/completions` or `/messages` is appended to; the kind's own where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<BaseUrl>,
@@ -71,7 +71,7 @@ impl Provider {
         Self {
             name: name.to_owned(),
             kind,
-            dialect: None,
+            dialects: None,
             base_url: None,
             api_key: None,
             headers: BTreeMap::new(),
@@ -83,13 +83,14 @@ impl Provider {
 
     /// What it speaks, its own language first.
     pub fn dialects(&self) -> &[&'static dyn Dialect] {
-        self.dialect.as_ref().map_or(self.kind.dialects, std::slice::from_ref)
+        self.dialects.as_deref().unwrap_or(self.kind.dialects)
     }
 
     /// The known providers whose API key stands in `environment`.
     pub(super) fn discover(environment: &BTreeMap<String, String>) -> Vec<Self> {
         let found = provider::ALL.iter().filter_map(|kind| {
-            let variable = kind.api_key_variable?;
+            // Where it is must be known, too.
+            let variable = kind.api_key_variable.filter(|_| kind.base_url.is_some())?;
             let key = environment.get(variable).filter(|key| !key.trim().is_empty())?;
             Some(Self {
                 api_key: Some(Secret::new(key.trim())),
@@ -111,7 +112,11 @@ impl Provider {
             self.base_url = Some(BaseUrl(url.to_owned()));
         }
         // A key found by itself goes only to the URL it belongs to.
-        let own_url = self.base_url.as_ref().map(BaseUrl::as_str) == self.kind.base_url;
+        let own_url = match self.kind.base_url {
+            Some(url) => self.base_url.as_ref().is_some_and(|own| own.as_str() == url),
+            // Each customer has one of their own.
+            None => true,
+        };
         if let (None, true, Some(variable)) = (&self.api_key, own_url, self.kind.api_key_variable) {
             self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));
         }
@@ -148,16 +153,24 @@ fn deserialize_kind<'de, D: Deserializer<'de>>(from: D) -> Result<&'static provi
     })
 }
 
-fn serialize_dialect<S: Serializer>(dialect: &Option<&'static dyn Dialect>, to: S) -> Result<S::Ok, S::Error> {
-    dialect.map(Dialect::name).serialize(to)
+#[expect(clippy::ref_option, reason = "serde hands over the field")]
+fn serialize_dialects<S: Serializer>(dialects: &Option<Vec<&'static dyn Dialect>>, to: S) -> Result<S::Ok, S::Error> {
+    let names: Option<Vec<_>> = dialects.as_ref().map(|all| all.iter().map(|dialect| dialect.name()).collect());
+    names.serialize(to)
 }
 
-fn deserialize_dialect<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'static dyn Dialect>, D::Error> {
-    let name = String::deserialize(from)?;
-    dialect::find(&name).map(Some).ok_or_else(|| {
-        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        serde::de::Error::custom(format!("unknown dialect \"{name}\"; known are {}", known.join(", ")))
-    })
+fn deserialize_dialects<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<&'static dyn Dialect>>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    if names.is_empty() {
+        return Err(serde::de::Error::custom("must name one dialect at least"));
+    }
+    let dialect = |name: &String| {
+        dialect::find(name).ok_or_else(|| {
+            let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+            serde::de::Error::custom(format!("unknown dialect \"{name}\"; known are {}", known.join(", ")))
+        })
+    };
+    names.iter().map(dialect).collect::<Result<_, _>>().map(Some)
 }
 
 /// The URL of an API, `http` or `https`, without a slash at its end.

@@ -1,14 +1,28 @@
 //! Wire languages: how a chat request, a token stream and an error are written.
 //!
 //! Pure code without I/O, clock or configuration. A dialect is one folder with one type that implements [`Dialect`] and the
-//! same files in each: `request` reads what the proxy must know of a request, `observe` reads along with a stream, `answer`
-//! reads an answer that did not stream, `error` writes errors.
+//! same files in each: `observe` reads along with a stream, `answer` reads an answer that did not stream, `error` writes
+//! errors, `decode…` reads what is translated and `encode…` writes it.
 
+mod answer;
 pub mod anthropic;
+pub mod endpoint;
+mod fields;
+pub mod foreign_seals;
+pub mod gemini;
+mod json;
+mod models;
 pub mod observer;
+pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod patch;
+pub mod quirks;
 pub mod request;
+pub mod sequencer;
+mod text_tools;
+pub mod transcoder;
+pub mod translate;
 pub mod upstream_error;
 
 use std::fmt;
@@ -19,16 +33,25 @@ use serde_json::Value;
 
 use crate::canonical::Usage;
 use crate::error::Error;
+use crate::framing::Framing;
 use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
+pub use endpoint::{Endpoint, Path};
+pub use gemini::Gemini;
 pub use observer::{Learned, Observer};
+pub use ollama::Ollama;
 pub use openai_chat::OpenAiChat;
+pub use openai_responses::OpenAiResponses;
+pub use quirks::Quirks;
 pub use request::{Malformed, Request};
+pub use sequencer::Sequencer;
+pub use transcoder::Transcoder;
+pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Sink, Translate};
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
-pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &Anthropic];
+pub static ALL: &[&dyn Dialect] = &[&OpenAiChat, &OpenAiResponses, &Anthropic, &Gemini, &Ollama];
 
 /// The dialect called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
@@ -41,16 +64,44 @@ pub fn of_client(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
     *owner.or_else(|| ALL.iter().find(|dialect| dialect.marks(headers))).unwrap_or(&ALL[0])
 }
 
-/// What the proxy must know of a wire language to pass it on untouched and to end it honestly.
-pub trait Dialect: fmt::Debug + Send + Sync {
+/// What of `path` follows the root of the dialect that it is of: what is appended to a provider's base URL.
+pub fn below_root(path: &str) -> &str {
+    let below = ALL.iter().filter_map(|dialect| path.strip_prefix(dialect.root()).filter(|rest| rest.starts_with('/')));
+    below.min_by_key(|rest| rest.len()).unwrap_or(path)
+}
+
+/// What the proxy must know of a wire language to pass it on untouched and to end it honestly, and, by [`Translate`], to
+/// translate it.
+pub trait Dialect: Translate + fmt::Debug + Send + Sync {
     /// The name in the configuration.
     fn name(&self) -> &'static str;
 
     /// The name for people.
     fn title(&self) -> &'static str;
 
-    /// The path where a client asks for an answer.
+    /// The path where a client asks for a stream; `{model}` stands for the model where the path names it.
     fn endpoint(&self) -> &'static str;
+
+    /// The paths at which clients ask models by POST, as a router writes them.
+    fn urls(&self) -> &'static [&'static str];
+
+    /// What a request says by being made at `path`, one of [`urls`](Self::urls), with `query`; `None` if no model is asked there.
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint>;
+
+    /// The paths at which clients ask for its list of models.
+    fn list_urls(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What the paths of its clients begin with, in place of which stands the base URL of a provider.
+    fn root(&self) -> &'static str {
+        "/v1"
+    }
+
+    /// All paths below which clients ask for something, as a router writes them.
+    fn all_urls(&self) -> &'static str {
+        "/v1/{*path}"
+    }
 
     /// The body of a small request for a stream of `model`'s, for people to try.
     fn sample_request(&self, model: &str) -> String;
@@ -61,6 +112,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Whether `headers` are those of a client that speaks the dialect, wherever it asks.
     fn marks(&self, _headers: &HeaderMap) -> bool {
         false
+    }
+
+    /// How its streams are written.
+    fn framing(&self) -> Framing {
+        Framing::EventStream
     }
 
     /// Reads `body`, which must be one JSON object.
@@ -94,6 +150,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The HTTP status that goes with one of the dialect's error codes or types.
     fn status_of(&self, word: &str) -> Option<StatusCode>;
 
+    /// The status that tells a client to come back when fewer ask.
+    fn overloaded(&self) -> StatusCode {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+
     /// The JSON body that tells `error` to a client. An upstream's own error in the dialect's shape is told in its own words.
     fn error_body(&self, error: &Error) -> Bytes;
 
@@ -111,14 +172,44 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What stands before the dialect's paths at a provider whose base URL has `path`: that, as a rule.
+    fn base<'a>(&self, path: &'a str) -> &'a str {
+        path
+    }
+
+    /// In whose header fields its speakers tell what is left of their limits, if they do.
+    fn rate_limits(&self) -> Option<RateLimits> {
+        None
+    }
+
     /// What is appended to a provider's base URL to list its models.
     fn models_path(&self) -> &'static str;
+
+    /// The models in `body`, the answer at [`models_path`](Self::models_path), each with its id; `None` if it is no list.
+    fn read_models(&self, body: Value) -> Option<Vec<(String, Value)>> {
+        models::read(body, "data", "id")
+    }
+
+    /// `card`, as a provider that speaks the dialect tells a model, with another id.
+    fn renamed_card(&self, mut card: Value, id: &str) -> Value {
+        card["id"] = id.into();
+        card
+    }
 
     /// All that can be said of a model of which only its `id` and the `owner` are known.
     fn model_card(&self, id: &str, owner: &str) -> Value;
 
     /// A list of models, each of them told in the dialect.
     fn model_list(&self, models: &[Value]) -> Value;
+}
+
+/// Header fields that tell what is left of a client's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimits {
+    /// `x-ratelimit-remaining-requests` and its like.
+    OpenAi,
+    /// `anthropic-ratelimit-requests-remaining` and its like.
+    Anthropic,
 }
 
 impl PartialEq for dyn Dialect + '_ {

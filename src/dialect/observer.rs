@@ -13,14 +13,17 @@ use bytes::Bytes;
 
 use super::{Dialect, UpstreamError};
 use crate::canonical::Usage;
+use crate::framing::Framing;
 use crate::framing::sse::{self, Event};
 
 /// What has been learned of one stream.
 #[derive(Debug, Clone)]
 pub struct Observer {
     dialect: &'static dyn Dialect,
+    framing: Framing,
     /// Ends that make the stream complete; `None` if its end needs no announcement.
     expected_ends: Option<u32>,
+    hides_errors: bool,
     started: bool,
     data: bool,
     learned: Learned,
@@ -49,18 +52,37 @@ impl Learned {
         self.error = Some(error);
         self.error_visible = visible;
     }
+
+    /// Whether the upstream has reported an error.
+    pub fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
 }
 
 impl Observer {
     /// An observer of a stream of `dialect` that is complete when `expected_ends` parts of it have announced their end.
     pub fn new(dialect: &'static dyn Dialect, expected_ends: u32) -> Self {
-        Self { dialect, expected_ends: Some(expected_ends), started: false, data: false, learned: Learned::default() }
+        let (framing, learned) = (dialect.framing(), Learned::default());
+        Self {
+            dialect,
+            framing,
+            expected_ends: Some(expected_ends),
+            hides_errors: false,
+            started: false,
+            data: false,
+            learned,
+        }
     }
 
     /// An observer of an event stream that nobody here understands, whose end need not be announced and whose errors are
     /// known to its clients. `dialect` is what else they speak.
     pub fn opaque(dialect: &'static dyn Dialect) -> Self {
-        Self { expected_ends: None, ..Self::new(dialect, 0) }
+        Self { expected_ends: None, framing: Framing::EventStream, ..Self::new(dialect, 0) }
+    }
+
+    /// From now on, clients see no error where it stands: what they are told is written anew.
+    pub fn hide_errors(&mut self) {
+        self.hides_errors = true;
     }
 
     /// The dialect of the stream.
@@ -76,9 +98,9 @@ impl Observer {
         }
         let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
         let mut passed = run.len() - text.len();
-        for frame in sse::frames(text) {
+        for frame in self.framing.frames(text) {
             if !self.is_another_token(frame) {
-                self.observe_event(&Event::parse(frame));
+                self.observe_event(&self.framing.parse(frame));
             }
             if self.hidden_error().is_some() {
                 return passed;
@@ -108,13 +130,13 @@ impl Observer {
             self.learned.fail(error, false);
             return None;
         }
-        let event = Event::parse(sse::strip_bom(rest));
+        let event = self.framing.parse(sse::strip_bom(rest));
         let is_whole = match event.data.as_deref() {
             Some(b"[DONE]") => true,
             Some(data) => serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok(),
             None => event.error.is_some(),
         };
-        let frame = is_whole.then(|| Bytes::from(sse::end_frame(rest)))?;
+        let frame = is_whole.then(|| Bytes::from(self.framing.end_frame(rest)))?;
         let passed = self.observe(&frame);
         Some(frame.slice(..passed))
     }
@@ -172,7 +194,7 @@ impl Observer {
 
     /// Whether clients see that error where it stands.
     pub fn is_error_visible(&self) -> bool {
-        self.learned.error_visible
+        self.learned.error_visible && !self.hides_errors
     }
 
     /// That error, if clients do not see it.

@@ -1,4 +1,4 @@
-//! Cuts a byte stream of server-sent events into runs of whole frames.
+//! Cuts a byte stream into runs of whole frames.
 //!
 //! A proxy may write its own bytes (a keep-alive, an error) only between two frames, and must never forward half a frame
 //! it might not be able to finish. So the splitter holds back what is incomplete and releases the rest, unchanged, as
@@ -7,10 +7,12 @@
 //! Lines end in LF, CRLF or a lone CR, in any mixture, and an empty line ends a frame
 //! ([WHATWG HTML §9.2.5](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)). A comment
 //! line outside a frame is complete by itself: upstreams that keep a connection alive with `: ping\n` and no empty line
-//! must not look like half a frame.
+//! must not look like half a frame. In a stream of JSON lines every line is a frame.
 
 use bytes::{Bytes, BytesMut};
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2, memrchr};
+
+use super::Framing;
 
 /// A frame grew beyond the configured limit before it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,7 @@ enum Line {
 /// Finds frame boundaries in chunks that may be cut anywhere. See the [module documentation](self).
 #[derive(Debug)]
 pub struct Splitter {
+    framing: Framing,
     /// The incomplete frame at the end of what was pushed so far.
     partial: BytesMut,
     limit: usize,
@@ -42,9 +45,10 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// A splitter that accepts frames of at most `limit` bytes.
-    pub fn new(limit: usize) -> Self {
-        Self { partial: BytesMut::new(), limit, line: Line::Empty, in_frame: false, after_cr: false, frames: 0 }
+    /// A splitter of a stream in `framing` that accepts frames of at most `limit` bytes.
+    pub fn new(framing: Framing, limit: usize) -> Self {
+        let partial = BytesMut::new();
+        Self { framing, partial, limit, line: Line::Empty, in_frame: false, after_cr: false, frames: 0 }
     }
 
     /// Takes the next chunk and returns every byte that belongs to whole frames, in order; empty if no frame ended.
@@ -56,7 +60,11 @@ impl Splitter {
     /// [`FrameTooLarge`] if a frame exceeds the limit. The splitter never holds more than the limit, and of such a frame
     /// nothing: its beginning must not pass for the frame that the end of the stream cut short.
     pub fn push(&mut self, mut chunk: Bytes) -> Result<Bytes, FrameTooLarge> {
-        let whole = self.scan(&chunk).inspect_err(|_| self.partial = BytesMut::new())?;
+        let scanned = match self.framing {
+            Framing::EventStream => self.scan(&chunk),
+            Framing::JsonLines => self.scan_lines(&chunk),
+        };
+        let whole = scanned.inspect_err(|_| self.partial = BytesMut::new())?;
         if whole == 0 {
             self.partial.extend_from_slice(&chunk);
             return Ok(Bytes::new());
@@ -128,6 +136,19 @@ impl Splitter {
         Ok(boundary)
     }
 
+    /// Counts the lines of `chunk` and returns the offset behind the last one that is whole.
+    fn scan_lines(&mut self, chunk: &[u8]) -> Result<usize, FrameTooLarge> {
+        let mut start = 0;
+        let mut carried = self.partial.len();
+        for end in memchr_iter(b'\n', chunk) {
+            self.check(carried + end + 1 - start)?;
+            (carried, start) = (0, end + 1);
+            self.frames += 1;
+        }
+        self.check(carried + chunk.len() - start)?;
+        Ok(memrchr(b'\n', chunk).map_or(0, |end| end + 1))
+    }
+
     /// Notes what the line that starts (or goes on) with `byte` is.
     fn begin_line(&mut self, byte: u8) {
         if self.line == Line::Empty {
@@ -162,7 +183,7 @@ mod tests {
 
     /// Feeds `chunks` and returns the runs and what was left.
     fn split(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
-        let mut splitter = Splitter::new(1024);
+        let mut splitter = Splitter::new(Framing::EventStream, 1024);
         let mut runs = Vec::new();
         for chunk in chunks {
             let run = splitter.push(Bytes::copy_from_slice(chunk)).unwrap();
@@ -190,7 +211,7 @@ mod tests {
     #[test]
     fn every_line_end_ends_a_frame() {
         for (frames, count) in [("data:1\r\n\r\ndata:2\r\n\r\n", 2), ("data:1\r\rdata:2\r\r", 2), ("data:1\n\r\n", 1)] {
-            let mut splitter = Splitter::new(1024);
+            let mut splitter = Splitter::new(Framing::EventStream, 1024);
             let run = splitter.push(Bytes::from_static(frames.as_bytes())).unwrap();
             assert_eq!((run, splitter.frames()), (Bytes::from_static(frames.as_bytes()), count), "{frames:?}");
         }
@@ -198,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_crlf_cut_in_two_is_one_line_end() {
-        let mut splitter = Splitter::new(1024);
+        let mut splitter = Splitter::new(Framing::EventStream, 1024);
         assert_eq!(splitter.push(Bytes::from_static(b"data:1\r\n\r")).unwrap(), "data:1\r\n\r");
         assert!(!splitter.at_boundary(), "an LF may still follow");
         assert_eq!(splitter.push(Bytes::from_static(b"\n")).unwrap(), "\n");
@@ -214,10 +235,18 @@ mod tests {
 
     #[test]
     fn a_frame_beyond_the_limit_is_refused_however_it_arrives() {
-        let mut splitter = Splitter::new(16);
+        let mut splitter = Splitter::new(Framing::EventStream, 16);
         splitter.push(Bytes::from_static(b"data: 8 bytes")).unwrap();
         assert_eq!(splitter.push(Bytes::from_static(b"more than that")), Err(FrameTooLarge { limit: 16 }));
         let whole = Bytes::from_static(b"data: 8 bytes more than that\n\n");
-        assert_eq!(Splitter::new(16).push(whole), Err(FrameTooLarge { limit: 16 }));
+        assert_eq!(Splitter::new(Framing::EventStream, 16).push(whole), Err(FrameTooLarge { limit: 16 }));
+    }
+    #[test]
+    fn a_line_of_json_is_a_frame() {
+        let mut splitter = Splitter::new(Framing::JsonLines, 16);
+        assert_eq!(splitter.push(Bytes::from_static(b"{\"a\":1}\n{\"b")).unwrap(), "{\"a\":1}\n");
+        assert_eq!(splitter.push(Bytes::from_static(b"\":2}\n{}\n")).unwrap(), "{\"b\":2}\n{}\n");
+        assert_eq!((splitter.frames(), splitter.take_partial()), (3, Bytes::new()));
+        assert!(splitter.push(Bytes::from_static(b"{\"more than sixteen\"")).is_err());
     }
 }

@@ -87,23 +87,10 @@ pub fn write_json(name: Option<&str>, json: &[u8]) -> Bytes {
     event.into()
 }
 
-/// Cuts a run of whole frames into frames, each up to and including the empty line that ends it.
+/// The length of the first frame in `run`, up to and including the empty line that ends it; all of it if none does.
 ///
 /// A comment line outside a frame goes with the frame that follows it.
-pub fn frames(run: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = run;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let (frame, behind) = rest.split_at(frame_length(rest));
-        rest = behind;
-        Some(frame)
-    })
-}
-
-/// The length of the first frame in `run`, or all of it if no empty line ends it.
-fn frame_length(run: &[u8]) -> usize {
+pub(super) fn frame_length(run: &[u8]) -> usize {
     let mut at = 0;
     while let Some(length) = memchr2(b'\n', b'\r', &run[at..]) {
         let end = line_end(run, at + length);

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Uri};
 
 use crate::config::client_key::{ClientKey, Digest};
+use crate::dialect::{Dialect, Gemini};
 use crate::error::Error;
 
 /// Where Anthropic's clients put their key.
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Where Google's clients put theirs, if not in the query.
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// The keys that let a client in. Looked up by hash, so that no comparison takes longer for a better guess.
 #[derive(Debug)]
@@ -28,11 +31,12 @@ impl Keys {
     }
 
     /// The name of the caller's key; `None` if no key is needed.
-    pub(super) fn identify(&self, headers: &HeaderMap) -> Result<Option<Arc<str>>, Error> {
+    pub(super) fn identify(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<Arc<str>>, Error> {
         if self.is_open() {
             return Ok(None);
         }
-        let mut presented = [bearer(headers), only(headers, X_API_KEY)].into_iter().flatten().peekable();
+        let presented = [bearer(headers), only(headers, X_API_KEY), only(headers, X_GOOG_API_KEY), in_query(uri)];
+        let mut presented = presented.into_iter().flatten().peekable();
         presented.peek().ok_or(Error::MissingKey)?;
         // SDKs that find both kinds of key in their environment send both.
         let caller = presented.find_map(|key| self.0.get(&Digest::of(key.trim())));
@@ -44,6 +48,12 @@ impl Keys {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = only(headers, AUTHORIZATION)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(key)
+}
+
+/// The key in the query of a URL of Gemini's: `?key=…`. Nobody else puts one there.
+fn in_query(uri: &Uri) -> Option<&str> {
+    let query = uri.query().filter(|_| Gemini.owns(uri.path()))?;
+    query.split('&').find_map(|pair| pair.strip_prefix("key="))
 }
 
 /// The value of a field that may be there once.

@@ -1,144 +1,164 @@
 //! The endpoints where models answer, one handler for all dialects.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::Uri;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 
+use super::models::json_response;
 use super::state::Context;
-use super::{body, headers};
+use super::{body, headers, passthrough, request_id};
+use crate::canonical::{ChatRequest, ids};
+use crate::dialect::gemini::ArrayWriter;
+use crate::dialect::{AnswerContext, Endpoint, Shape, foreign_seals};
 use crate::error::Error;
 use crate::relay::guard::StreamGuard;
+use crate::relay::output::Output;
 use crate::relay::{Opening, Relay};
-use crate::upstream::{self, Target, UpstreamRequest};
+use crate::upstream::{self, Question, Translation, UpstreamRequest};
 
-/// `POST /v1/chat/completions`
-pub(super) async fn completions(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
-    serve(context, request, "/chat/completions".to_owned()).await
-}
-
-/// `POST /v1/completions`, the same with an older body.
-pub(super) async fn legacy_completions(
-    Extension(context): Extension<Context>,
-    request: Request,
-) -> Result<Response, Error> {
-    serve(context, request, "/completions".to_owned()).await
-}
-
-/// `POST /v1/messages`
-pub(super) async fn messages(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
-    let path = with_query("/messages", request.uri());
-    serve(context, request, path).await
-}
-
-/// `POST /v1/messages/count_tokens`, which never streams.
-pub(super) async fn count_tokens(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
-    let path = with_query("/messages/count_tokens", request.uri());
-    let Chat { targets, request, .. } = read(&context, request, path).await?;
-    answer(&context, &targets, &request).await
-}
-
-/// `path` with the query of `uri`: Anthropic's SDKs ask for what is beta with one.
-pub(super) fn with_query(path: &str, uri: &Uri) -> String {
-    uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
-}
-
-/// Answers `request` with what an upstream answers at `path`, streaming or not as the request says.
-async fn serve(context: Context, request: Request, path: String) -> Result<Response, Error> {
-    let Chat { targets, request, stream, expected_ends } = read(&context, request, path).await?;
-    if stream {
-        relay(context, targets, request, expected_ends).await
-    } else {
-        answer(&context, &targets, &request).await
+/// `POST` where models are asked.
+pub(super) async fn ask(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    let uri = request.uri();
+    match context.dialect.endpoint_at(uri.path(), uri.query()) {
+        Some(endpoint) => serve(context, request, endpoint).await,
+        None => passthrough::pass(Extension(context), request).await,
     }
 }
 
-/// A request, and who may answer it.
-struct Chat {
-    targets: Arc<[Target]>,
-    request: UpstreamRequest,
-    stream: bool,
-    expected_ends: u32,
+/// Answers `request`, made at `endpoint`, streaming or not as it says.
+async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result<Response, Error> {
+    let output = if endpoint.shape == Shape::Array { Output::Array(ArrayWriter::new()) } else { Output::AsIs };
+    match read(&context, request, endpoint).await? {
+        Asked::Nothing(body) => Ok(json_response(body)),
+        Asked::Stream(question) => relay(context, question, output).await,
+        Asked::Answer(question) => answer(&context, &question).await,
+    }
 }
 
-async fn read(context: &Context, request: Request, path: String) -> Result<Chat, Error> {
+/// What a request wants.
+enum Asked {
+    /// A stream.
+    Stream(Question),
+    /// An answer that does not stream.
+    Answer(Question),
+    /// Nothing of any model; this answers it.
+    Nothing(Bytes),
+}
+
+async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<Asked, Error> {
     let (parts, body) = request.into_parts();
-    if !body::is_json(&parts.headers) {
+    if !body::is_json(&parts.headers) && !endpoint.takes_any_type {
         return Err(Error::UnsupportedMediaType);
     }
     // Read whole before anything else is done: hyper does not see a client leave behind an unread body.
     let body = body::read(&parts.headers, body, &context.state.config.server).await?;
-    let chat = context.dialect.parse_request(&body)?;
-    let model = chat.model.ok_or_else(|| Error::InvalidRequest {
+    let mut chat = context.dialect.parse_request(&body)?;
+    let stream = endpoint.stream.unwrap_or(chat.stream);
+    let model = endpoint.model.clone().or(chat.model).ok_or_else(|| Error::InvalidRequest {
         message: "You must provide a `model`. GET /v1/models lists those that exist.".to_owned(),
         param: Some("model"),
     })?;
     context.record.facts().model = Some(model.clone());
-    let targets = context.state.routes.resolve(&model, context.dialect)?;
+    let targets = if endpoint.is_translated {
+        context.state.routes.find(&model, context.dialect)?
+    } else {
+        context.state.routes.resolve(&model, context.dialect)?
+    };
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
+    let request_id = context.record.request_id();
+    let translation = if Translation::is_needed(context.dialect, &targets) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
+            return Ok(Asked::Nothing(answer));
+        }
+        let mut asked = context.dialect.decode_request(endpoint.shape, &body)?;
+        (asked.model, asked.stream) = (model, stream);
+        let lenient = context.state.config.translation.lenient;
+        let about = answer_context(asked, endpoint.shape, now);
+        let headers = |dialect| headers::for_translated(&parts.headers, dialect, request_id);
+        Some(Translation::new(context.dialect, about, &targets, headers, lenient))
+    } else {
+        None
+    };
+    // Marks of other providers mean nothing to one that speaks the client's dialect.
+    let body = match foreign_seals::remove(&body) {
+        Some(without) => {
+            chat.model_span = context.dialect.parse_request(&without)?.model_span;
+            without
+        }
+        None => body,
+    };
     let request = UpstreamRequest {
         dialect: context.dialect,
         method: parts.method,
-        path,
-        headers: headers::for_upstream(&parts.headers, context.dialect, context.record.request_id()),
+        path: endpoint.path,
+        headers: headers::for_upstream(&parts.headers, context.dialect, request_id),
         body,
         model_span: chat.model_span,
     };
-    Ok(Chat { targets, request, stream: chat.stream, expected_ends: chat.expected_ends })
+    let (client, expected_ends) = (context.dialect, chat.expected_ends);
+    let question = Question { client, targets, request, expected_ends, translation };
+    Ok(if stream { Asked::Stream(question) } else { Asked::Answer(question) })
+}
+
+/// What whoever writes the answer to `request` in other words must know.
+fn answer_context(request: ChatRequest, shape: Shape, now: Duration) -> AnswerContext {
+    AnswerContext {
+        id: ids::digest_of(&request_id::generate(), 24),
+        created: now.as_secs(),
+        created_nanos: now.subsec_nanos(),
+        request: Arc::new(request),
+        shape,
+        elapsed: Duration::ZERO,
+    }
 }
 
 /// Waits a while for a first frame, so that a failure can still be an HTTP error; then begins the response either way.
-async fn relay(
-    context: Context,
-    targets: Arc<[Target]>,
-    request: UpstreamRequest,
-    expected_ends: u32,
-) -> Result<Response, Error> {
+async fn relay(context: Context, question: Question, output: Output) -> Result<Response, Error> {
     let config = &context.state.config.stream;
-    let provider = Arc::clone(&targets[0].upstream.name);
+    let provider = Arc::clone(&question.targets[0].upstream.name);
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
-    let mut opening: Opening =
-        Box::pin(upstream::open_stream(targets, request, expected_ends, config.clone(), context.record.started()));
+    let mut opening: Opening = Box::pin(upstream::open_stream(question, config.clone(), context.record.started()));
     let deadline = context.shutdown.deadline.clone();
-    match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
+    let (mut headers, relay) = match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
         Ok(opened) => {
             let stream = opened?;
-            let headers = headers::about(&stream.headers);
-            Ok(event_stream(headers, Relay::open(stream, config, guard, deadline)))
+            let dropped = stream.translation.as_ref().map_or(&[][..], |translation| &translation.dropped);
+            let headers = headers::across(&stream.headers, stream.observer.dialect(), context.dialect, dropped);
+            (headers, Relay::open(stream, config, guard, deadline))
         }
-        Err(_) => {
-            let relay = Relay::opening(context.dialect, provider, opening, config, guard, deadline);
-            Ok(event_stream(http::HeaderMap::new(), relay))
-        }
-    }
-}
-
-/// The response whose body is `relay`.
-pub(super) fn event_stream(mut headers: http::HeaderMap, relay: Relay) -> Response {
-    headers::mark_event_stream(&mut headers);
-    let mut response = Response::new(Body::new(relay));
+        Err(_) => (HeaderMap::new(), Relay::opening(context.dialect, provider, opening, config, guard, deadline)),
+    };
+    headers::mark_stream(&mut headers, output.content_type(context.dialect));
+    let mut response = Response::new(Body::new(relay.written_as(output)));
     *response.headers_mut() = headers;
-    response
+    Ok(response)
 }
 
 /// Waits for the whole answer, so that one that is cut or an error in disguise is told as the error it is.
-async fn answer(context: &Context, targets: &[Target], request: &UpstreamRequest) -> Result<Response, Error> {
-    let answer = upstream::fetch(targets, request, &context.state.config.stream).await?;
-    {
-        let mut facts = context.record.facts();
-        facts.provider = Some(answer.provider);
-        facts.usage = answer.usage;
-        facts.bytes = answer.body.len() as u64;
+async fn answer(context: &Context, question: &Question) -> Result<Response, Error> {
+    let answer = upstream::ask(question, &context.state.config.stream, context.record.started()).await?;
+    let mut headers = headers::across(&answer.headers, answer.dialect, context.dialect, &answer.dropped);
+    if *answer.dialect != *context.dialect {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    } else if let Some(kind) = answer.headers.get(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, kind.clone());
     }
+    let mut facts = context.record.facts();
+    facts.provider = Some(answer.provider);
+    facts.usage = answer.usage;
+    facts.bytes = answer.body.len() as u64;
+    facts.note_translation(answer.dialect.name(), context.dialect.name(), &answer.dropped);
+    facts.note_untold(&answer.untold);
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
-    *response.headers_mut() = headers::about(&answer.headers);
-    if let Some(kind) = answer.headers.get(CONTENT_TYPE) {
-        response.headers_mut().insert(CONTENT_TYPE, kind.clone());
-    }
+    *response.headers_mut() = headers;
     Ok(response)
 }

@@ -4,17 +4,24 @@
 //! its framing ends here. Responses: a list of what may not, after [RFC 9110 §7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1).
 
 use http::header::{
-    ACCEPT, ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RANGE, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
+use super::rate_limit;
 use crate::dialect::Dialect;
 use crate::error::Error;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Names what a translated request left out.
+const DROPPED: HeaderName = HeaderName::from_static("x-sluicegate-dropped");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// <https://www.w3.org/TR/trace-context/>
+const TRACE: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
 
 const REQUEST: [HeaderName; 11] = [
     ACCEPT,
@@ -69,6 +76,20 @@ pub(super) fn for_upstream(client: &HeaderMap, dialect: &dyn Dialect, request_id
     headers
 }
 
+/// The fields of a request that is put into other words, `dialect`'s: what the client said in its own concerns nobody there.
+pub(super) fn for_translated(client: &HeaderMap, dialect: &dyn Dialect, request_id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for name in TRACE {
+        headers.extend(client.get(&name).map(|value| (name, value.clone())));
+    }
+    headers.extend(dialect.version());
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers
+}
+
 /// The fields of an upstream's response that tell about it.
 pub(super) fn about(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -79,6 +100,28 @@ pub(super) fn about(upstream: &HeaderMap) -> HeaderMap {
         }
     }
     move_request_id(upstream, &mut headers);
+    headers
+}
+
+/// The fields of an upstream's response in the dialect `from` that tell a client about it that speaks `to`, and what the
+/// request left out, if it was translated.
+pub(super) fn across(upstream: &HeaderMap, from: &dyn Dialect, to: &dyn Dialect, dropped: &[String]) -> HeaderMap {
+    if *from == *to {
+        return about(upstream);
+    }
+    let mut headers = HeaderMap::new();
+    for name in [RETRY_AFTER, X_SHOULD_RETRY] {
+        headers.extend(upstream.get(&name).map(|value| (name, value.clone())));
+    }
+    // Their id of the request, whatever they call it, is not ours.
+    let id = upstream.get(X_REQUEST_ID).or_else(|| upstream.get("request-id"));
+    headers.extend(id.map(|id| (UPSTREAM_REQUEST_ID, id.clone())));
+    rate_limit::translate(upstream, from.rate_limits(), to.rate_limits(), &mut headers);
+    if let Ok(names) = HeaderValue::from_str(&dropped.join(", "))
+        && !dropped.is_empty()
+    {
+        headers.insert(DROPPED, names);
+    }
     headers
 }
 
@@ -113,9 +156,9 @@ fn move_request_id(upstream: &HeaderMap, headers: &mut HeaderMap) {
     }
 }
 
-/// Marks a response as an event stream that nobody on the way may hold back, store or compress.
-pub(super) fn mark_event_stream(headers: &mut HeaderMap) {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+/// Marks a response as a stream that nobody on the way may hold back, store or compress.
+pub(super) fn mark_stream(headers: &mut HeaderMap, content_type: &'static str) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Extension, Path};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 
 use super::state::{Context, State};
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Path as UpstreamPath};
 use crate::error::Error;
 use crate::upstream::{self, Routes, Target, Upstream, UpstreamRequest};
 
@@ -30,25 +31,24 @@ enum Model {
     /// A name of the configuration, and the provider that it leads to first.
     Configured { name: String, provider: String },
     /// A model as its provider tells it.
-    Listed { upstream: Arc<Upstream>, card: Value },
+    Listed { upstream: Arc<Upstream>, id: String, card: Value },
 }
 
 impl Model {
     /// The model as a client that speaks `dialect` knows it, under the name that leads to it here.
-    fn told_in(&self, dialect: &dyn Dialect, routes: &Routes) -> Value {
-        let (upstream, card) = match self {
-            Self::Configured { name, provider } => return dialect.model_card(name, provider),
-            Self::Listed { upstream, card } => (upstream, card),
+    fn told_in(&self, dialect: &dyn Dialect, routes: &Routes) -> (String, Value) {
+        let (upstream, id, card) = match self {
+            Self::Configured { name, provider } => return (name.clone(), dialect.model_card(name, provider)),
+            Self::Listed { upstream, id, card } => (upstream, id, card),
         };
-        let id = card["id"].as_str().unwrap_or_default();
         let prefixed = || format!("{}/{id}", upstream.name);
-        let id = if routes.is_default(upstream, dialect) { id.to_owned() } else { prefixed() };
-        if *upstream.dialects[0] != *dialect {
-            return dialect.model_card(&id, &upstream.name);
-        }
-        let mut card = card.clone();
-        card["id"] = id.into();
-        card
+        let id = if routes.is_default(upstream, dialect) { id.clone() } else { prefixed() };
+        let card = if *upstream.dialects[0] == *dialect {
+            dialect.renamed_card(card.clone(), &id)
+        } else {
+            dialect.model_card(&id, &upstream.name)
+        };
+        (id, card)
     }
 }
 
@@ -75,25 +75,26 @@ impl Catalog {
 
 /// `GET /v1/models`
 pub(super) async fn list(Extension(context): Extension<Context>) -> Response {
-    json_response(&context.dialect.model_list(&told(&context).await))
+    let cards: Vec<Value> = told(&context).await.into_iter().map(|(_, card)| card).collect();
+    json_response(context.dialect.model_list(&cards).to_string())
 }
 
 /// `GET /v1/models/{id}`
 pub(super) async fn get(Extension(context): Extension<Context>, Path(id): Path<String>) -> Result<Response, Error> {
-    match told(&context).await.iter().find(|model| model["id"] == id) {
-        Some(model) => Ok(json_response(model)),
+    match told(&context).await.into_iter().find(|(own, _)| *own == id) {
+        Some((_, card)) => Ok(json_response(card.to_string())),
         None => Err(Error::ModelNotFound { model: id }),
     }
 }
 
-/// All models, as the client knows them.
-async fn told(context: &Context) -> Vec<Value> {
+/// All models, as the client knows them, each with its id.
+async fn told(context: &Context) -> Vec<(String, Value)> {
     let models = context.state.catalog.models(&context.state).await;
     models.iter().map(|model| model.told_in(context.dialect, &context.state.routes)).collect()
 }
 
-fn json_response(value: &Value) -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], value.to_string()).into_response()
+pub(super) fn json_response(body: impl Into<Body>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
 }
 
 /// All models, and whether every provider answered.
@@ -112,7 +113,8 @@ async fn list_all(state: &State) -> (Vec<Model>, bool) {
         let upstream = &state.routes.upstreams()[index];
         match list {
             Ok(cards) => {
-                models.extend(cards.into_iter().map(|card| Model::Listed { upstream: Arc::clone(upstream), card }));
+                let listed = |(id, card)| Model::Listed { upstream: Arc::clone(upstream), id, card };
+                models.extend(cards.into_iter().map(listed));
             }
             Err(error) => {
                 complete = false;
@@ -135,26 +137,22 @@ fn configured(state: &State) -> impl Iterator<Item = Model> {
     })
 }
 
-async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<Value>, Error> {
+async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<(String, Value)>, Error> {
     let dialect = upstream.dialects[0];
     let request = UpstreamRequest {
         dialect,
         method: Method::GET,
-        path: dialect.models_path().to_owned(),
+        path: UpstreamPath::Fixed(dialect.models_path().to_owned()),
         headers: dialect.version().into_iter().collect(),
         body: Bytes::new(),
         model_span: 0..0,
     };
     let config = StreamConfig { response_timeout: LIST_TIMEOUT, idle_timeout: LIST_TIMEOUT, ..config };
-    let answer =
-        upstream::fetch(&[Target { upstream: Arc::clone(&upstream), model: Arc::default() }], &request, &config)
-            .await?;
-    let mut body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    // Together answers with a bare array.
-    let list = if body.is_array() { body.take() } else { body["data"].take() };
-    let Value::Array(models) = list else {
+    let target = Target { upstream: Arc::clone(&upstream), model: Arc::default() };
+    let answer = upstream::fetch(&target, &request, &config).await?;
+    let body = serde_json::from_slice(&answer.body).unwrap_or_default();
+    dialect.read_models(body).ok_or_else(|| {
         let what = "a list of models that is none".to_owned();
-        return Err(Error::UpstreamUnexpected { provider: upstream.name.to_string(), what });
-    };
-    Ok(models.into_iter().filter(|model| model["id"].is_string()).collect())
+        Error::UpstreamUnexpected { provider: upstream.name.to_string(), what }
+    })
 }

@@ -17,19 +17,18 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
-use super::chat::{event_stream, with_query};
 use super::state::Context;
 use super::{body, headers};
-use crate::dialect::Observer;
+use crate::dialect::{self, Observer, Path};
 use crate::error::{Error, Phase};
-use crate::framing::Splitter;
+use crate::framing::{Framing, Splitter};
 use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
 use crate::upstream::response::{expect_identity, is_event_stream};
 use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
 
-/// Any method on `/v1/…` that no other route takes.
+/// Any method on `/v1/…`, `/v1beta/…` or `/api/…` that no other route takes.
 pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let path = upstream_path(&parts)?;
@@ -37,7 +36,7 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
     let mut request = UpstreamRequest {
         dialect: context.dialect,
         method: parts.method.clone(),
-        path,
+        path: Path::Fixed(path),
         headers,
         body: bytes::Bytes::new(),
         model_span: 0..0,
@@ -77,17 +76,19 @@ fn patience(context: &Context) -> (Phase, Duration) {
     (Phase::Response, context.state.config.stream.response_timeout)
 }
 
-/// What follows `/v1`, with the query.
+/// What follows the root of the API that the path is of, with the query but for a key in it.
 ///
 /// A path with dot segments could leave the provider's base URL with the provider's key in hand, so there is none such.
 fn upstream_path(parts: &Parts) -> Result<String, Error> {
-    let path = parts.uri.path().strip_prefix("/v1").ok_or(Error::PathNotFound)?;
+    let path = dialect::below_root(parts.uri.path());
     let plain =
         path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
     if plain.split('/').any(|segment| segment == "." || segment == "..") {
         return Err(Error::PathNotFound);
     }
-    Ok(with_query(path, &parts.uri))
+    let query = parts.uri.query().unwrap_or_default().split('&');
+    let query: Vec<&str> = query.filter(|pair| !pair.is_empty() && !pair.starts_with("key=")).collect();
+    Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) })
 }
 
 fn query_model(parts: &Parts) -> Option<&str> {
@@ -136,12 +137,17 @@ fn relay(
             headers: HeaderMap::new(),
             first: bytes::Bytes::new(),
             body,
-            splitter: Splitter::new(config.max_frame_bytes),
+            splitter: Splitter::new(Framing::EventStream, config.max_frame_bytes),
             observer: Observer::opaque(context.dialect),
+            translation: None,
             asked,
         };
         let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());
-        return Ok(event_stream(headers::about(&parts.headers), relay));
+        let mut headers = headers::about(&parts.headers);
+        headers::mark_stream(&mut headers, Framing::EventStream.content_type());
+        let mut response = Response::new(Body::new(relay));
+        *response.headers_mut() = headers;
+        return Ok(response);
     }
     let relay = RawRelay::new(Arc::clone(&target.upstream.name), body, guard, config.idle_timeout);
     let mut response = Response::new(Body::new(relay));

@@ -19,7 +19,7 @@ pub(super) fn of(headers: &HeaderMap) -> String {
 }
 
 /// Unique within the process and unlikely to meet another process's. Not a secret.
-fn generate() -> String {
+pub(super) fn generate() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     format!("req_{:016x}", SEED.hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)))

@@ -89,7 +89,7 @@ async fn admit(
     }
     // 3. Does it have a key?
     if !routes::PUBLIC.contains(&request.uri().path()) {
-        let caller = context.state.keys.identify(request.headers())?;
+        let caller = context.state.keys.identify(request.uri(), request.headers())?;
         context.record.facts().caller = caller;
     }
     // 4. The handler.

@@ -1,10 +1,13 @@
-//! Any server that speaks OpenAI Chat Completions.
-//!
-//! Many such servers speak Anthropic Messages too. Whether this one does it says itself, unless the configuration names its
-//! dialect.
+//! Any server that speaks OpenAI Chat Completions, unless the configuration says that it speaks something else, or more.
 
 use super::Provider;
-use crate::dialect::{Anthropic, OpenAiChat};
+use crate::dialect::{OpenAiChat, Quirks};
 
-pub(super) const PROVIDER: Provider =
-    Provider { kind: "compatible", dialects: &[&OpenAiChat, &Anthropic], base_url: None, api_key_variable: None };
+pub(super) const PROVIDER: Provider = Provider {
+    kind: "compatible",
+    dialects: &[&OpenAiChat],
+    base_url: None,
+    api_key_variable: None,
+    key_header: None,
+    quirks: Quirks::NONE,
+};

@@ -4,9 +4,11 @@
 //! `kind = "compatible"`, a `base_url` and a `dialect` in the configuration.
 
 mod anthropic;
+mod azure;
 mod compatible;
 mod deepseek;
 mod fireworks;
+mod gemini;
 mod groq;
 mod llama_cpp;
 mod lm_studio;
@@ -18,7 +20,7 @@ mod together;
 mod vllm;
 mod xai;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Quirks};
 
 /// What is known of a provider beforehand. The configuration may override the URL and the key.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,17 +33,23 @@ pub struct Provider {
     pub base_url: Option<&'static str>,
     /// The environment variable that holds the API key; `None` if no key is needed.
     pub api_key_variable: Option<&'static str>,
+    /// The header field that carries the key, bare, where it is not its dialect's.
+    pub key_header: Option<&'static str>,
+    /// What is peculiar to it within its dialects.
+    pub quirks: Quirks,
 }
 
 /// Every known provider. The order is that of discovery from the environment.
 pub const ALL: &[&Provider] = &[
     &openai::PROVIDER,
     &anthropic::PROVIDER,
+    &gemini::PROVIDER,
     &openrouter::PROVIDER,
     &groq::PROVIDER,
     &mistral::PROVIDER,
     &deepseek::PROVIDER,
     &xai::PROVIDER,
+    &azure::PROVIDER,
     &together::PROVIDER,
     &fireworks::PROVIDER,
     &ollama::PROVIDER,

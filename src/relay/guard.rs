@@ -65,6 +65,11 @@ impl StreamGuard {
         self.record.facts().provider = Some(provider);
     }
 
+    /// It answers in another dialect than the client's, to a question that left out what `dropped` names.
+    pub(super) fn translated(&mut self, from: &'static str, to: &str, dropped: &[String]) {
+        self.record.facts().note_translation(from, to, dropped);
+    }
+
     pub(super) fn note_first_token(&mut self, observer: &Observer) {
         if self.first_token.is_none() && observer.has_content() {
             self.first_token = Some(Instant::now());
@@ -85,6 +90,11 @@ impl StreamGuard {
     pub(super) fn report(&mut self, frames: u64, usage: Option<Usage>) {
         self.frames = frames;
         self.usage = usage;
+    }
+
+    /// The upstream said things of these kinds that the client could not be told in its dialect.
+    pub(super) fn report_untold(&mut self, kinds: &[String]) {
+        self.record.facts().note_untold(kinds);
     }
 
     /// The stream ended with `outcome`.

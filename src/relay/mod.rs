@@ -10,6 +10,7 @@
 
 mod clocks;
 pub mod guard;
+pub mod output;
 pub mod raw;
 
 use std::convert::Infallible;
@@ -24,14 +25,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::{Dialect, Observer};
+use crate::dialect::{Dialect, Observer, UpstreamError};
 use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
-use crate::upstream::{self, OpenStream, Upstream, response};
+use crate::upstream::{self, OpenStream, Translating, Upstream, response};
 
 use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
+use output::Output;
 
 /// An upstream that has not shown its first frame yet.
 pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Error>> + Send>>;
@@ -41,6 +43,7 @@ pin_project! {
     pub struct Relay {
         // The client's.
         dialect: &'static dyn Dialect,
+        output: Output,
         source: Source,
         guard: StreamGuard,
         // What is still to be said when the source has ended.
@@ -80,6 +83,7 @@ struct Open {
     body: upstream::Body,
     splitter: Splitter,
     observer: Observer,
+    translation: Option<Box<Translating>>,
 }
 
 impl Relay {
@@ -91,9 +95,9 @@ impl Relay {
         shutdown: CancellationToken,
     ) -> Self {
         let clocks = Clocks::new(config, guard.started(), shutdown);
-        let dialect = stream.observer.dialect();
+        let dialect = stream.translation.as_ref().map_or(stream.observer.dialect(), |translation| translation.client);
         let source = Source::Open(Open::new(stream, &mut guard));
-        Self { dialect, source, guard, last_words: Bytes::new(), clocks }
+        Self { dialect, output: Output::AsIs, source, guard, last_words: Bytes::new(), clocks }
     }
 
     /// Relays a stream that is still to begin. A keep-alive goes out at once: the client sees life.
@@ -108,7 +112,14 @@ impl Relay {
     ) -> Self {
         let clocks = Clocks::waiting(config, guard.started(), shutdown);
         let source = Source::Opening { provider, opening };
-        Self { dialect, source, guard, last_words: Bytes::new(), clocks }
+        Self { dialect, output: Output::AsIs, source, guard, last_words: Bytes::new(), clocks }
+    }
+
+    /// Writes the stream as `output` has it.
+    #[must_use]
+    pub fn written_as(mut self, output: Output) -> Self {
+        self.output = output;
+        self
     }
 }
 
@@ -127,13 +138,13 @@ impl Body for Relay {
                 }
                 Poll::Ready(Some(Ok(run))) => {
                     this.clocks.passed();
-                    return Poll::Ready(Some(Ok(send(run, this.guard))));
+                    return Poll::Ready(Some(Ok(send(this.output.write(run), this.guard))));
                 }
                 Poll::Ready(Some(Err(error))) => Some(error),
                 Poll::Ready(None) => None,
                 Poll::Pending => match ready!(this.source.poll_clocks(cx, this.clocks.as_mut())) {
                     Due::KeepAlive => {
-                        let sign_of_life = Bytes::from_static(dialect.keep_alive());
+                        let sign_of_life = Bytes::from_static(this.output.keep_alive(dialect));
                         this.clocks.sent();
                         return Poll::Ready(Some(Ok(send(sign_of_life, this.guard))));
                     }
@@ -144,7 +155,7 @@ impl Body for Relay {
                     Due::End => None,
                 },
             };
-            *this.last_words = this.source.end(cause, dialect, this.guard);
+            *this.last_words = this.output.write_last(this.source.end(cause, dialect, this.guard));
         }
         if this.last_words.is_empty() {
             return Poll::Ready(None);
@@ -178,6 +189,7 @@ impl Source {
             return Poll::Ready(None);
         };
         let run = open.poll_run(cx).map_ok(|run| {
+            let run = if open.translation.is_some() { open.tell(run, guard.started()) } else { run };
             let is_first = !run.is_empty() && !std::mem::replace(&mut open.begun, true);
             // Behind a keep-alive a byte order mark would be part of a field's name, and the field unknown.
             if is_first && guard.has_sent() { run.slice_ref(sse::strip_bom(&run)) } else { run }
@@ -209,7 +221,7 @@ impl Source {
             observer if observer.has_content() => Stage::Speaking,
             _ => Stage::Open { asked: open.asked },
         };
-        clocks.poll(cx, stage, open.splitter.at_boundary())
+        clocks.poll(cx, stage, open.translation.is_some() || open.splitter.at_boundary())
     }
 
     /// Ends the stream, orderly or for `cause`. Returns what is still to be said: nothing of our own if all is well, an error
@@ -217,22 +229,39 @@ impl Source {
     fn end(&mut self, cause: Option<Error>, dialect: &dyn Dialect, guard: &mut StreamGuard) -> Bytes {
         let (rest, verdict, told) = match self {
             Self::Open(open) => {
-                let rest = open.observer.observe_rest(&open.splitter.take_partial());
-                (rest.unwrap_or_default(), open.verdict(cause), open.observer.is_error_visible())
+                let rest = open.observer.observe_rest(&open.splitter.take_partial()).unwrap_or_default();
+                let rest = open.tell(rest, guard.started());
+                (rest, open.verdict(cause), open.observer.is_error_visible())
             }
             _ => (Bytes::new(), cause.map_or(Ok(()), Err), false),
         };
         self.report(guard);
+        let end = match &verdict {
+            Ok(()) => self.end_of_translation(guard.started()),
+            Err(_) if told => Bytes::new(),
+            Err(error) => self.error_frame(error, dialect),
+        };
         *self = Self::Ended;
         match verdict {
-            Ok(()) => {
-                guard.finish(Outcome::Completed);
-                rest
-            }
-            Err(error) => {
-                guard.fail(&error);
-                if told { rest } else { [rest, dialect.error_frame(&error)].concat().into() }
-            }
+            Ok(()) => guard.finish(Outcome::Completed),
+            Err(error) => guard.fail(&error),
+        }
+        if rest.is_empty() { end } else { [rest, end].concat().into() }
+    }
+
+    /// What tells a client of another dialect that all is well, if it has not been told.
+    fn end_of_translation(&mut self, started: Instant) -> Bytes {
+        match self {
+            Self::Open(Open { translation: Some(translation), .. }) => translation.transcoder.finish(started.elapsed()),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// What tells a client that speaks `dialect` of `error`.
+    fn error_frame(&mut self, error: &Error, dialect: &dyn Dialect) -> Bytes {
+        match self {
+            Self::Open(Open { translation: Some(translation), .. }) => translation.transcoder.fail(error),
+            _ => dialect.error_frame(error),
         }
     }
 
@@ -240,6 +269,9 @@ impl Source {
     fn report(&self, guard: &mut StreamGuard) {
         if let Self::Open(open) = self {
             guard.report(open.splitter.frames(), open.observer.usage());
+            if let Some(translation) = &open.translation {
+                guard.report_untold(translation.transcoder.unmapped());
+            }
         }
     }
 }
@@ -250,6 +282,10 @@ impl Open {
     fn new(stream: OpenStream, guard: &mut StreamGuard) -> Self {
         let upstream = stream.target.upstream;
         guard.opened(Arc::clone(&upstream.name));
+        if let Some(translation) = &stream.translation {
+            let (from, to) = (stream.observer.dialect().name(), translation.client.name());
+            guard.translated(from, to, &translation.dropped);
+        }
         Self {
             upstream,
             asked: stream.asked,
@@ -258,7 +294,20 @@ impl Open {
             body: stream.body,
             splitter: stream.splitter,
             observer: stream.observer,
+            translation: stream.translation,
         }
+    }
+
+    /// What a client that asked at `started` is told of `run`: itself, or its translation.
+    #[inline(never)]
+    fn tell(&mut self, run: Bytes, started: Instant) -> Bytes {
+        let Some(translation) = &mut self.translation else { return run };
+        let told = translation.transcoder.push(&run, started.elapsed());
+        if !self.observer.is_done() || self.observer.error().is_some() {
+            return told;
+        }
+        // Its last event has come: there is no need to wait for the end of its body.
+        [told, translation.transcoder.finish(started.elapsed())].concat().into()
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -266,7 +315,10 @@ impl Open {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
         if let Some(error) = self.observer.hidden_error() {
-            return Poll::Ready(Some(Err(response::reported(self.observer.dialect(), &self.upstream, error.clone()))));
+            return Poll::Ready(Some(Err(self.reported(error))));
+        }
+        if let Some(error) = self.translation.as_deref().and_then(|translation| self.overflow(translation)) {
+            return Poll::Ready(Some(Err(error)));
         }
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None => return Poll::Ready(None),
@@ -281,11 +333,30 @@ impl Open {
         })))
     }
 
+    /// That more has been said than may be kept.
+    fn overflow(&self, translation: &Translating) -> Option<Error> {
+        let limit = translation.max_bytes;
+        let is_over = translation.transcoder.said() > limit;
+        is_over.then(|| response::answer_too_large(&self.upstream.name, limit))
+    }
+
+    /// What the upstream reported, for the client to understand.
+    fn reported(&self, error: &UpstreamError) -> Error {
+        let error = response::reported(self.observer.dialect(), &self.upstream, error.clone());
+        match &self.translation {
+            Some(translation) => response::in_other_words(error, translation.client),
+            None => error,
+        }
+    }
+
     /// Whether the stream, now that it ends, was whole. What ends it, if not the upstream itself, takes nothing from an
     /// answer that is complete.
     fn verdict(&self, cause: Option<Error>) -> Result<(), Error> {
         if let Some(error) = self.observer.error() {
-            return Err(response::reported(self.observer.dialect(), &self.upstream, error.clone()));
+            return Err(self.reported(error));
+        }
+        if let Some(message) = self.translation.as_ref().and_then(|translation| translation.transcoder.failure()) {
+            return Err(response::failed(&self.upstream.name, message));
         }
         match cause {
             _ if self.observer.is_complete() => Ok(()),

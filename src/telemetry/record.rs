@@ -95,8 +95,27 @@ pub struct Facts {
     pub bytes: u64,
     /// Tokens, as the provider counted them.
     pub usage: Option<Usage>,
+    /// The dialect that the provider was asked in, if it was not the client's.
+    pub translated: Option<&'static str>,
+    /// What the request left out, for want of a word in that dialect.
+    pub dropped: Option<String>,
+    /// What the answer said that the client's dialect has no word for.
+    pub untold: Option<String>,
     /// A question that is asked every few seconds: told only to who wants every detail.
     pub routine: bool,
+}
+
+impl Facts {
+    /// The client speaks the dialect `client`, and the provider was asked in `spoken`, without what `dropped` names.
+    pub fn note_translation(&mut self, spoken: &'static str, client: &str, dropped: &[String]) {
+        self.translated = (spoken != client).then_some(spoken);
+        self.dropped = (!dropped.is_empty()).then(|| dropped.join(","));
+    }
+
+    /// The upstream said things of these kinds that the client could not be told in its dialect.
+    pub fn note_untold(&mut self, kinds: &[String]) {
+        self.untold = (!kinds.is_empty()).then(|| kinds.join(","));
+    }
 }
 
 impl Record {
@@ -151,6 +170,9 @@ impl Drop for Shared {
             caller = facts.caller.as_deref(),
             model = facts.model.as_deref().map(clip),
             provider = facts.provider.as_deref(),
+            translated = facts.translated,
+            dropped = facts.dropped.as_deref().map(clip),
+            untold = facts.untold.as_deref().map(clip),
             error,
             cause,
             time_to_first_token_seconds = facts.time_to_first_token.map(|time| time.as_secs_f64()),

@@ -15,7 +15,7 @@ use super::{Body, UpstreamRequest, http1};
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Quirks};
 use crate::error::{Error, Phase};
 
 /// A provider that can be called. Belongs to one worker, whose runtime drives its connections.
@@ -29,8 +29,12 @@ pub struct Upstream {
     direct: Option<http1::Client>,
     /// For all others.
     shared: reqwest::Client,
-    /// The URL that paths are appended to, without a slash at its end.
-    base_url: String,
+    /// What is peculiar to it.
+    pub quirks: Quirks,
+    /// Where it is.
+    origin: Url,
+    /// The path that paths are appended to, without a slash at its end.
+    base_path: String,
     connect_timeout: Duration,
     /// Header fields of every request: credentials and what the configuration adds.
     headers: HeaderMap,
@@ -62,7 +66,10 @@ impl Upstream {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let dialects = provider.dialects().to_vec();
         if let Some(key) = &provider.api_key {
-            let (name, value) = dialects[0].credentials(key.expose());
+            let (name, value) = match provider.kind.key_header {
+                Some(name) => (HeaderName::from_static(name), key.expose().to_owned()),
+                None => dialects[0].credentials(key.expose()),
+            };
             headers.insert(name, sensitive(&value));
         }
         for (name, value) in &provider.headers {
@@ -83,7 +90,9 @@ impl Upstream {
             dialects,
             direct,
             shared,
-            base_url: base_url.to_owned(),
+            quirks: provider.kind.quirks,
+            base_path: url.path().trim_end_matches('/').to_owned(),
+            origin: url,
             connect_timeout: stream.connect_timeout,
             headers,
             secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
@@ -95,17 +104,18 @@ impl Upstream {
         self.dialects.iter().any(|spoken| **spoken == *dialect)
     }
 
-    /// Sends a request whose `body` is in hand.
+    /// Sends a request whose `body` is in hand to `path` below the base URL.
     ///
     /// # Errors
     ///
     /// [`Error::UpstreamConnect`], [`Error::UpstreamBroken`] or a timeout of the connection.
-    pub async fn send(&self, request: &UpstreamRequest, body: Bytes) -> Result<Response<Body>, Error> {
+    pub async fn send(&self, request: &UpstreamRequest, path: &str, body: Bytes) -> Result<Response<Body>, Error> {
         let Some(direct) = &self.direct else {
-            return self.upload(request, body.into()).await;
+            return self.upload(request, path, body.into()).await;
         };
-        let (method, path, headers) = (&request.method, &*request.path, &request.headers);
-        let response = direct.send(http1::Request { method, path, headers, body }).await;
+        let (method, headers) = (&request.method, &request.headers);
+        let base_path = request.dialect.base(&self.base_path);
+        let response = direct.send(http1::Request { method, base_path, path, headers, body }).await;
         match response {
             Ok(response) => Ok(response.map(Body::Direct)),
             Err(http1::SendError::ConnectTimeout) => Err(self.connect_timed_out()),
@@ -114,13 +124,21 @@ impl Upstream {
         }
     }
 
-    /// Sends a request whose `body` is still arriving, or for which HTTP/2 is wanted.
+    /// Sends a request whose `body` is still arriving to `path` below the base URL, or one for which HTTP/2 is wanted.
     ///
     /// # Errors
     ///
     /// As for [`send`](Self::send), and [`Error::InvalidRequest`] if the body breaks off.
-    pub async fn upload(&self, request: &UpstreamRequest, body: reqwest::Body) -> Result<Response<Body>, Error> {
-        let url = Url::parse(&format!("{}{}", self.base_url, request.path))
+    pub async fn upload(
+        &self,
+        request: &UpstreamRequest,
+        path: &str,
+        body: reqwest::Body,
+    ) -> Result<Response<Body>, Error> {
+        let base_path = request.dialect.base(&self.base_path);
+        let url = self
+            .origin
+            .join(&format!("{base_path}{path}"))
             .expect("a checked base URL and a path that was a valid URI make a URL");
         let mut outgoing = reqwest::Request::new(request.method.clone(), url);
         *outgoing.headers_mut() = request.headers.clone();

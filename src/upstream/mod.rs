@@ -6,10 +6,12 @@
 mod body;
 pub mod client;
 pub mod http1;
+mod question;
 pub mod request;
 pub mod response;
 pub mod routing;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +22,13 @@ use tokio::time::Instant;
 
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::Observer;
+use crate::dialect::{Dialect, Observer, Transcoder};
 use crate::error::{Error, Phase};
 use crate::framing::{FrameTooLarge, Splitter};
 
 pub use body::{Body, BrokenBody};
 pub use client::Upstream;
+pub use question::{Question, Translated, Translation};
 pub use request::UpstreamRequest;
 pub use routing::{Routes, Target};
 
@@ -44,31 +47,76 @@ pub struct OpenStream {
     pub splitter: Splitter,
     /// What has been read of it so far.
     pub observer: Observer,
+    /// How it is told to a client that speaks another dialect.
+    pub translation: Option<Box<Translating>>,
     /// When the request was sent.
     pub asked: Instant,
 }
 
-/// Asks `targets` in turn until one has sent a first event, and returns its stream, which is complete when `expected_ends`
-/// parts of it have ended. The client asked at `started`.
+/// A stream on its way into another dialect.
+#[derive(Debug)]
+pub struct Translating {
+    /// What does it.
+    pub transcoder: Transcoder,
+    /// The client's dialect.
+    pub client: &'static dyn Dialect,
+    /// How many bytes of an answer may be kept.
+    pub max_bytes: usize,
+    /// What the request left out, by the client's names.
+    pub dropped: Vec<String>,
+}
+
+/// Asks the targets of `question` in turn until one has sent a first event, and returns its stream. The client asked at
+/// `started`.
 ///
 /// # Errors
 ///
-/// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable).
-pub async fn open_stream(
-    targets: Arc<[Target]>,
-    request: UpstreamRequest,
-    expected_ends: u32,
-    config: StreamConfig,
-    started: Instant,
-) -> Result<OpenStream, Error> {
-    let mut last = None;
-    for target in &*targets {
-        match open_in_time(target, &request, expected_ends, &config, started).await {
-            Err(error) if error.retryable() => last = Some(error),
-            result => return result,
+/// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable), or if
+/// the question cannot be put to it.
+pub async fn open_stream(question: Question, config: StreamConfig, started: Instant) -> Result<OpenStream, Error> {
+    let mut failures = Failures::default();
+    for (target, way) in question.ways() {
+        let (request, translated) = match way {
+            Ok(way) => way,
+            Err(unsayable) => {
+                failures.add_unsayable(unsayable);
+                continue;
+            }
+        };
+        match open_in_time(target, request, question.ends_of(request), &config, started).await {
+            Ok(stream) => return Ok(stream.translated(&question, translated, config.max_response_bytes)),
+            Err(error) => {
+                if failures.add(&question, error, translated).is_break() {
+                    break;
+                }
+            }
         }
     }
-    Err(last.expect("a route has at least one target"))
+    Err(failures.into_error())
+}
+
+/// Why targets have not answered. The last that was asked counts; one that cannot be asked counts only if none was.
+#[derive(Debug, Default)]
+struct Failures {
+    asked: Option<Error>,
+    unsayable: Option<Error>,
+}
+
+impl Failures {
+    fn add_unsayable(&mut self, error: Error) {
+        self.unsayable.get_or_insert(error);
+    }
+
+    /// Adds `error` of a target that was asked, perhaps in other words than the client's. Breaks if no other may be asked.
+    fn add(&mut self, question: &Question, error: Error, translated: Option<&Translated>) -> ControlFlow<()> {
+        let may_go_on = error.retryable();
+        self.asked = Some(question.in_client_s_words(error, translated));
+        if may_go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn into_error(self) -> Error {
+        self.asked.or(self.unsayable).expect("a route has at least one target")
+    }
 }
 
 /// Asks one target, within the time for a first token and what is left of the time for a whole stream.
@@ -97,20 +145,37 @@ async fn open_one(
 ) -> Result<OpenStream, Error> {
     let asked = Instant::now();
     let response = send(target, request, (Phase::Headers, config.headers_timeout)).await?;
-    let (parts, body) = response::expect_event_stream(request.dialect, &target.upstream, response).await?.into_parts();
+    let (parts, body) = response::expect_stream(request.dialect, &target.upstream, response).await?.into_parts();
     let open = OpenStream {
         target: target.clone(),
         headers: parts.headers,
         first: Bytes::new(),
         body,
-        splitter: Splitter::new(config.max_frame_bytes),
+        splitter: Splitter::new(request.dialect.framing(), config.max_frame_bytes),
         observer: Observer::new(request.dialect, expected_ends),
+        translation: None,
         asked,
     };
     open.wait_for_first_frame(config).await
 }
 
 impl OpenStream {
+    /// The same stream, to be told in the client's dialect if it is in another.
+    fn translated(mut self, question: &Question, translated: Option<&Translated>, max_bytes: usize) -> Self {
+        if let (Some(translated), Some(translation)) = (translated, &question.translation) {
+            let from = translated.request.dialect;
+            let transcoder = Transcoder::new(from, &self.target.upstream.name, question.client, &translation.context);
+            self.observer.hide_errors();
+            self.translation = Some(Box::new(Translating {
+                transcoder,
+                client: question.client,
+                max_bytes,
+                dropped: translated.dropped.clone(),
+            }));
+        }
+        self
+    }
+
     /// Reads until an event with data has come. What comes before it (comments) is kept with it.
     async fn wait_for_first_frame(mut self, config: &StreamConfig) -> Result<Self, Error> {
         let mut early = Vec::new();
@@ -164,7 +229,8 @@ pub async fn send(
     request: &UpstreamRequest,
     (phase, limit): (Phase, Duration),
 ) -> Result<Response<Body>, Error> {
-    let sending = target.upstream.send(request, request.body_for(target));
+    let path = request.path.to(&target.model);
+    let sending = target.upstream.send(request, &path, request.body_for(target));
     succeed(target, sending, (phase, limit)).await
 }
 
@@ -179,7 +245,8 @@ pub async fn upload(
     body: reqwest::Body,
     (phase, limit): (Phase, Duration),
 ) -> Result<Response<Body>, Error> {
-    let sending = target.upstream.upload(request, body);
+    let path = request.path.to(&target.model);
+    let sending = target.upstream.upload(request, &path, body);
     succeed(target, sending, (phase, limit)).await
 }
 
@@ -206,34 +273,60 @@ pub struct Answer {
     pub status: http::StatusCode,
     /// Its headers.
     pub headers: http::HeaderMap,
+    /// The dialect it was given in.
+    pub dialect: &'static dyn Dialect,
+    /// What it was not asked, for want of a word in that dialect, by the client's names.
+    pub dropped: Vec<String>,
+    /// The kinds of what it said that the client's dialect has no word for.
+    pub untold: Vec<String>,
     /// Its body: JSON without an error in it.
     pub body: Bytes,
     /// The tokens it reports.
     pub usage: Option<Usage>,
 }
 
-/// Asks `targets` in turn until one has answered, and returns its answer.
+/// Asks the targets of `question` in turn until one has answered, and returns its answer in the client's dialect. The client
+/// asked at `started`.
 ///
 /// # Errors
 ///
 /// As for [`open_stream`].
-pub async fn fetch(targets: &[Target], request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
-    let mut last = None;
-    for target in targets {
-        match fetch_one(target, request, config).await {
-            Err(error) if error.retryable() => last = Some(error),
-            result => return result,
+pub async fn ask(question: &Question, config: &StreamConfig, started: Instant) -> Result<Answer, Error> {
+    let mut failures = Failures::default();
+    for (target, way) in question.ways() {
+        let (request, translated) = match way {
+            Ok(way) => way,
+            Err(unsayable) => {
+                failures.add_unsayable(unsayable);
+                continue;
+            }
+        };
+        let answer = fetch(target, request, config).await;
+        match answer.and_then(|answer| question.tell(answer, translated, started)) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => {
+                if failures.add(question, error, translated).is_break() {
+                    break;
+                }
+            }
         }
     }
-    Err(last.expect("a route has at least one target"))
+    Err(failures.into_error())
 }
 
-async fn fetch_one(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
+/// Asks `target` and returns its answer, in its own words.
+///
+/// # Errors
+///
+/// Whatever the upstream did instead.
+pub async fn fetch(target: &Target, request: &UpstreamRequest, config: &StreamConfig) -> Result<Answer, Error> {
     let provider = &target.upstream.name;
     let response = send(target, request, (Phase::Response, config.response_timeout)).await?;
     response::expect_identity(provider, response.headers())?;
     let (parts, body) = response.into_parts();
     let body = response::read_whole(provider, body, config).await?;
     let usage = response::expect_answer(request.dialect, &target.upstream, &parts.headers, &body)?;
-    Ok(Answer { provider: Arc::clone(provider), status: parts.status, headers: parts.headers, body, usage })
+    let (dialect, dropped, untold) = (request.dialect, Vec::new(), Vec::new());
+    let (provider, status, headers) = (Arc::clone(provider), parts.status, parts.headers);
+    Ok(Answer { provider, status, headers, dialect, dropped, untold, body, usage })
 }

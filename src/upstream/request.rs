@@ -6,17 +6,17 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use super::Target;
-use crate::dialect::{Dialect, patch};
+use crate::dialect::{Dialect, Path, patch};
 
-/// A request as the client sent it, freed of what belongs to the client's connection.
+/// A request freed of what belongs to the client's connection.
 #[derive(Debug, Clone)]
 pub struct UpstreamRequest {
     /// The dialect it is written in, and its answer.
     pub dialect: &'static dyn Dialect,
     /// The method.
     pub method: Method,
-    /// What is appended to the provider's base URL, with its query: `/chat/completions`.
-    pub path: String,
+    /// Where it goes.
+    pub path: Path,
     /// Header fields that may leave.
     pub headers: HeaderMap,
     /// The body, if it has been read.

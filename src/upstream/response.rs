@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -12,8 +12,8 @@ use super::{Body, Upstream};
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::{Dialect, UpstreamError};
-use crate::error::{Error, Phase};
-use crate::framing::FrameTooLarge;
+use crate::error::{Complaint, Error, Phase};
+use crate::framing::{FrameTooLarge, Framing};
 
 /// More of an error page is of no use to anyone.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -30,16 +30,55 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
     Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_frame_bytes", limit: error.limit }
 }
 
+/// An answer that is none, in the words of who looked into it.
+pub fn failed(provider: &str, message: String) -> Error {
+    let (status, complaint) = (Some(StatusCode::BAD_GATEWAY), Some(Complaint::Server));
+    Error::UpstreamReported { provider: provider.to_owned(), message, r#type: None, code: None, status, complaint }
+}
+
+/// An answer beyond the limit.
+pub fn answer_too_large(provider: &str, limit: usize) -> Error {
+    Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit }
+}
+
 /// An error that the upstream reported, in the words of `dialect`, although its status was a success.
 pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError) -> Error {
     let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
     let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| dialect.status_of(word));
+    let status = status.or_else(by_word);
     Error::UpstreamReported {
         provider: upstream.name.to_string(),
-        status: status.or_else(by_word),
+        complaint: None,
+        status,
         message: upstream.redact(error.message),
         r#type: error.r#type,
         code: error.code,
+    }
+}
+
+/// `error` of an upstream that was asked in other words than the client's, for a client that speaks `client`: its status
+/// says what it complains of, and its own words, which that client would not understand, are left to the log.
+pub fn in_other_words(error: Error, client: &dyn Dialect) -> Error {
+    let told = |status: StatusCode, complaint: Complaint| match complaint {
+        Complaint::Overloaded => client.overloaded(),
+        Complaint::Authentication | Complaint::Billing | Complaint::RateLimit => complaint.status(),
+        _ => status,
+    };
+    match error {
+        Error::UpstreamStatus { provider, status, headers, body, message, .. } => {
+            let known = body.and_then(|body| UpstreamError::parse(&body)).unwrap_or_default();
+            let complaint = known.complaint(status.as_u16());
+            let (status, complaint) = (told(status, complaint), Some(complaint));
+            Error::UpstreamStatus { provider, status, headers, body: None, complaint, message }
+        }
+        Error::UpstreamReported { provider, status, message, r#type, code, .. } => {
+            let known = UpstreamError { message, r#type, code, ..UpstreamError::default() };
+            let complaint = known.complaint(status.map_or(502, |status| status.as_u16()));
+            let status = Some(told(status.unwrap_or_else(|| complaint.status()), complaint));
+            let (message, complaint) = (known.message, Some(complaint));
+            Error::UpstreamReported { provider, status, message, r#type: None, code: None, complaint }
+        }
+        error => error,
     }
 }
 
@@ -54,7 +93,7 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
         let what = format!("{status}; redirects are not followed. Set the provider's base_url to where it really is");
         return Err(Error::UpstreamUnexpected { provider, what });
     }
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let text = upstream.redact(String::from_utf8_lossy(&read_start(body).await).into_owned());
     let error = UpstreamError::parse(text.as_bytes());
     let message = match &error {
@@ -62,7 +101,12 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
         None => describe(&provider, status, parts.headers.get(CONTENT_TYPE), &text),
     };
     let body = error.is_some().then(|| Bytes::from(text));
-    Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, message })
+    let error = error.unwrap_or_default();
+    if let Some(wait) = error.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        parts.headers.entry(RETRY_AFTER).or_insert_with(|| seconds.into());
+    }
+    Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, complaint: None, message })
 }
 
 /// The first part of the body of a response that is an error whatever it says, so that what breaks it off is no news.
@@ -93,18 +137,19 @@ fn describe(provider: &str, status: StatusCode, content_type: Option<&HeaderValu
     format!("Upstream \"{provider}\" answered {status}: {start}")
 }
 
-/// Passes an event stream on. Anything else becomes an error, and one in JSON is told in its own words.
-pub(super) async fn expect_event_stream(
+/// Passes a stream of `dialect` on. Anything else becomes an error, and one in JSON is told in its own words.
+pub(super) async fn expect_stream(
     dialect: &dyn Dialect,
     upstream: &Upstream,
     response: Response<Body>,
 ) -> Result<Response<Body>, Error> {
     expect_identity(&upstream.name, response.headers())?;
+    let expected = dialect.framing().content_type();
     let what = match response.headers().get(CONTENT_TYPE) {
         // Some small servers name none; the first frame will tell.
         None => return Ok(response),
-        Some(kind) if is_event_stream(kind) => return Ok(response),
-        Some(kind) => format!("content-type {kind:?} instead of text/event-stream"),
+        Some(kind) if is_of_type(kind, expected) => return Ok(response),
+        Some(kind) => format!("content-type {kind:?} instead of {expected}"),
     };
     match dialect.parse_answer(&read_start(response.into_body()).await) {
         Ok(Err(error)) => Err(reported(dialect, upstream, error)),
@@ -137,7 +182,7 @@ pub(super) async fn read_whole(provider: &str, mut body: Body, config: &StreamCo
         let Some(frame) = frame else { return Ok(whole.freeze()) };
         let data = frame.map_err(|error| broken(provider, &error))?.into_data().unwrap_or_default();
         if whole.len() + data.len() > limit {
-            return Err(Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit });
+            return Err(answer_too_large(provider, limit));
         }
         whole.extend_from_slice(&data);
     }
@@ -165,6 +210,10 @@ pub(super) fn expect_answer(
 
 /// Whether `content_type` is `text/event-stream`, with whatever parameters.
 pub fn is_event_stream(content_type: &HeaderValue) -> bool {
+    is_of_type(content_type, Framing::EventStream.content_type())
+}
+
+fn is_of_type(content_type: &HeaderValue, expected: &str) -> bool {
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+    essence.trim_ascii().eq_ignore_ascii_case(expected.as_bytes())
 }

@@ -70,7 +70,12 @@ impl Routes {
         if asked.is_empty() { Err(wrong_dialect(model, &targets[0].upstream, dialect)) } else { Ok(asked) }
     }
 
-    fn find(&self, model: &str, dialect: &dyn Dialect) -> Result<Arc<[Target]>, Error> {
+    /// The targets for `model` of a client that speaks `dialect`, best first, whatever they speak.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelNotFound`] if nothing leads anywhere.
+    pub fn find(&self, model: &str, dialect: &dyn Dialect) -> Result<Arc<[Target]>, Error> {
         if let Some(targets) = self.names.get(model) {
             return Ok(Arc::clone(targets));
         }
@@ -106,7 +111,7 @@ impl Routes {
 
     /// Whether a client that speaks `dialect` may ask for `upstream`'s models without its prefix.
     pub fn is_default(&self, upstream: &Upstream, dialect: &dyn Dialect) -> bool {
-        self.default_for(dialect).is_some_and(|default| default.name == upstream.name)
+        self.default_for(dialect).or(self.default.as_ref()).is_some_and(|default| default.name == upstream.name)
     }
 
     fn target(&self, provider: &str, model: &str) -> Option<Target> {

@@ -226,7 +226,7 @@ async fn scatter_canaries(address: SocketAddr, key: &str) {
     let body =
         format!("{{\"model\":\"m\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"{CANARY}\"}}]}}");
     let bad = format!("{{\"model\":\"m\",\"stream\":\"{CANARY}\"");
-    let paths = ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/nowhere"];
+    let paths = ["/v1/chat/completions", "/v1/completions", "/v1/moderations", "/v1/embeddings", "/nowhere"];
     for path in paths {
         for body in [&body, &body.replace("true", "false"), &bad] {
             let url = format!("http://{address}{path}?token={CANARY}");

@@ -313,12 +313,12 @@ async fn a_binary_answer_that_breaks_off_is_seen_to_break_off() {
 
 #[tokio::test]
 async fn an_event_stream_is_relayed_with_signs_of_life() {
-    let event = "event: response.output_text.delta\ndata: {\"delta\":\"hi\"}\n\n";
-    let end = "event: response.completed\ndata: {}\n\n";
+    let event = "data: {\"type\":\"speech.audio.delta\",\"audio\":\"aGk=\"}\n\n";
+    let end = "data: {\"type\":\"speech.audio.done\"}\n\n";
     let upstream = Upstream::start(Script::stream().send(event).wait(300).send(end).end()).await;
     let keep_alive = Some(Duration::from_millis(50));
     let proxy = Proxy::configured(&upstream, |config| config.stream.keep_alive = keep_alive).await;
-    let response = proxy.post("/v1/responses", r#"{"model":"m","stream":true}"#).await;
+    let response = proxy.post("/v1/audio/speech", r#"{"model":"m","stream_format":"sse"}"#).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     assert_eq!(response.headers()["cache-control"], "no-cache, no-transform");
     assert_eq!(response.headers()["x-accel-buffering"], "no");

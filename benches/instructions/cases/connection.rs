@@ -8,8 +8,8 @@ use std::thread;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use sluicegate::config::Config;
-use sluicegate::dialect::OpenAiChat;
-use sluicegate::upstream::{self, OpenStream, UpstreamRequest};
+use sluicegate::dialect::{OpenAiChat, Path};
+use sluicegate::upstream::{self, OpenStream, Question, UpstreamRequest};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
@@ -49,11 +49,12 @@ async fn open(url: String) -> OpenStream {
     let request = UpstreamRequest {
         dialect: &OpenAiChat,
         method: Method::POST,
-        path: "/chat/completions".to_owned(),
+        path: Path::Fixed("/chat/completions".to_owned()),
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
         model_span: 0..0,
     };
-    let config = Config::for_testing().stream;
-    upstream::open_stream([stream::target(url)].into(), request, 1, config, Instant::now()).await.expect("it has begun")
+    let targets = [stream::target(url)].into();
+    let question = Question { client: &OpenAiChat, targets, request, expected_ends: 1, translation: None };
+    upstream::open_stream(question, Config::for_testing().stream, Instant::now()).await.expect("it has begun")
 }

@@ -10,6 +10,10 @@ mod relay;
 mod request;
 mod splitter;
 mod stream;
+mod transcoder;
+
+#[path = "../../pairs/frames.rs"]
+mod pair_frames;
 
 /// One step by itself.
 pub(crate) struct Case {
@@ -21,7 +25,16 @@ pub(crate) struct Case {
 
 /// All cases, in the order of a stream's life.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    [request::CASES, chunked::CASES, splitter::CASES, observer::CASES, relay::CASES, connection::CASES, log_line::CASES]
-        .into_iter()
-        .flatten()
+    [
+        request::CASES,
+        chunked::CASES,
+        splitter::CASES,
+        observer::CASES,
+        transcoder::CASES,
+        relay::CASES,
+        connection::CASES,
+        log_line::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
 use sluicegate::dialect::{Observer, OpenAiChat};
-use sluicegate::framing::Splitter;
+use sluicegate::framing::{Framing, Splitter};
 use sluicegate::upstream::{Body, OpenStream};
 use tokio::time::Instant;
 
@@ -65,8 +65,9 @@ fn open(body: Arrived) -> OpenStream {
         headers: HeaderMap::new(),
         first: Bytes::new(),
         body: Body::Shared(reqwest::Body::wrap(body)),
-        splitter: Splitter::new(splitter::LIMIT),
+        splitter: Splitter::new(Framing::EventStream, splitter::LIMIT),
         observer: Observer::new(&OpenAiChat, 1),
+        translation: None,
         asked: Instant::now(),
     }
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use sluicegate::framing::Splitter;
+use sluicegate::framing::{Framing, Splitter};
 
 use super::{Case, frames};
 
@@ -21,7 +21,7 @@ fn in_three(token: &Bytes) -> Vec<Bytes> {
 }
 
 fn split(chunks: Vec<Bytes>) -> Box<dyn FnMut()> {
-    let mut splitter = Splitter::new(LIMIT);
+    let mut splitter = Splitter::new(Framing::EventStream, LIMIT);
     Box::new(move || {
         for chunk in &chunks {
             let _ = black_box(splitter.push(black_box(chunk.clone())));

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::dialect::upstream_error::own_words;
+use crate::error::{Complaint, Error};
 use crate::framing::sse;
 
 #[derive(Debug, Serialize)]
@@ -23,12 +24,10 @@ struct ErrorObject<'a> {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && is_in_shape(body)
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, is_in_shape) {
+        return body;
     }
-    let body = ErrorBody { r#type: "error", error: ErrorObject { r#type: type_of(error), message: error.to_string() } };
+    let body = ErrorBody { r#type: "error", error: ErrorObject { r#type: type_of(error), message: message_of(error) } };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
 }
 
@@ -37,8 +36,20 @@ pub(super) fn frame(error: &Error) -> Bytes {
     sse::write_json(Some("error"), &body(error))
 }
 
-fn is_in_shape(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["type"] == "error" && body["error"].is_object())
+fn is_in_shape(body: &Value) -> bool {
+    body["type"] == "error" && body["error"].is_object()
+}
+
+/// The message, in the words that Anthropic's clients look for where they shorten a conversation and try again.
+fn message_of(error: &Error) -> String {
+    const TOO_LONG: &str = "prompt is too long";
+    let message = error.to_string();
+    let is_too_long = matches!(
+        error,
+        Error::UpstreamStatus { complaint: Some(Complaint::ContextLength), .. }
+            | Error::UpstreamReported { complaint: Some(Complaint::ContextLength), .. }
+    );
+    if is_too_long && !message.contains(TOO_LONG) { format!("{TOO_LONG}: {message}") } else { message }
 }
 
 /// The type that an upstream gave, where it is one of Anthropic's; else the one that goes with the status.
@@ -84,6 +95,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: Box::default(),
             body: Some(Bytes::from_static(body.as_bytes())),
+            complaint: None,
             message: "words".into(),
         }
     }

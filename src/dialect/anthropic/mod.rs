@@ -3,9 +3,14 @@
 //! Source: <https://docs.claude.com/en/api/messages>, and recorded streams.
 
 mod answer;
+mod blocks;
+mod decode;
+mod decode_request;
+mod encode;
+mod encode_request;
+mod encode_stream;
 mod error;
 mod observe;
-mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -14,10 +19,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Dialect, Learned, Malformed, Request, UpstreamError};
-use crate::canonical::Usage;
+use super::{
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits, Recipient, Request, Shape,
+    Sink, Translate, UpstreamError,
+};
+use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 use crate::framing::sse::Event;
+
+/// The name in the configuration, and in seals.
+const NAME: &str = "anthropic";
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -31,7 +42,7 @@ pub struct Anthropic;
 
 impl Dialect for Anthropic {
     fn name(&self) -> &'static str {
-        "anthropic"
+        NAME
     }
 
     fn title(&self) -> &'static str {
@@ -40,6 +51,19 @@ impl Dialect for Anthropic {
 
     fn endpoint(&self) -> &'static str {
         "/v1/messages"
+    }
+
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1/messages", "/v1/messages/count_tokens"]
+    }
+
+    /// Its SDKs ask for what is beta with a query.
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        if path == self.endpoint() {
+            return Some(Endpoint::chat("/messages", query));
+        }
+        let count = Endpoint::chat("/messages/count_tokens", query);
+        self.urls().contains(&path).then_some(Endpoint { stream: Some(false), is_translated: false, ..count })
     }
 
     fn sample_request(&self, model: &str) -> String {
@@ -57,7 +81,7 @@ impl Dialect for Anthropic {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::parse(body)
+        Request::read(body, false)
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
@@ -78,6 +102,10 @@ impl Dialect for Anthropic {
 
     fn status_of(&self, word: &str) -> Option<StatusCode> {
         error::status_of(word)
+    }
+
+    fn overloaded(&self) -> StatusCode {
+        StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
     }
 
     fn error_body(&self, error: &Error) -> Bytes {
@@ -103,6 +131,10 @@ impl Dialect for Anthropic {
         Some((VERSION, HeaderValue::from_static("2023-06-01")))
     }
 
+    fn rate_limits(&self) -> Option<RateLimits> {
+        Some(RateLimits::Anthropic)
+    }
+
     /// <https://docs.claude.com/en/api/models-list>: 20 a page unless asked for more.
     fn models_path(&self) -> &'static str {
         "/models?limit=1000"
@@ -116,5 +148,58 @@ impl Dialect for Anthropic {
     fn model_list(&self, models: &[Value]) -> Value {
         let id = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
         json!({ "data": models, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last()) })
+    }
+}
+
+impl Translate for Anthropic {
+    fn decode_request(&self, _shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed> {
+        decode_request::decode(body)
+    }
+
+    fn param(&self, field: Field) -> &'static str {
+        match field {
+            Field::Messages => "messages",
+            Field::Tools => "tools",
+            Field::ToolChoice => "tool_choice",
+            Field::ParallelToolCalls => "tool_choice.disable_parallel_tool_use",
+            Field::MaxOutputTokens => "max_tokens",
+            Field::Temperature => "temperature",
+            Field::TopP => "top_p",
+            Field::TopK => "top_k",
+            Field::Stop => "stop_sequences",
+            Field::Output => "output_config.format",
+            Field::Reasoning => "thinking",
+            Field::User => "metadata.user_id",
+            // Anthropic has none of these: no request that has been read says them.
+            Field::Seed => "seed",
+            Field::PresencePenalty => "presence_penalty",
+            Field::FrequencyPenalty => "frequency_penalty",
+            Field::Logprobs => "logprobs",
+            Field::Verbosity => "verbosity",
+        }
+    }
+
+    fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
+        encode_request::encode(request, to, losses)
+    }
+
+    fn path(&self, _model: &str, _stream: bool) -> String {
+        "/messages".to_owned()
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::<decode::MessageDecoder>::default()
+    }
+
+    fn decode_answer(&self, body: &[u8], sink: Sink<'_>) -> Result<(), serde_json::Error> {
+        decode::answer(body, sink)
+    }
+
+    fn encoder(&self, context: &AnswerContext) -> Box<dyn Encoder> {
+        Box::new(encode_stream::MessageEncoder::new(context))
+    }
+
+    fn encode_answer(&self, answer: &ChatAnswer, context: &AnswerContext) -> Bytes {
+        encode::answer(answer, context)
     }
 }

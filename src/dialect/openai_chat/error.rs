@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::error::{Error, Origin};
+use crate::dialect::upstream_error::own_words;
+use crate::error::{Complaint, Error, Origin};
 use crate::framing::sse;
 
 #[derive(Debug, Serialize)]
@@ -27,10 +27,8 @@ struct ErrorObject<'a> {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && serde_json::from_slice::<Value>(body).is_ok_and(|body| body["error"].is_object())
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, |body| body["error"].is_object()) {
+        return body;
     }
     let body = ErrorBody { error: error.into() };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
@@ -54,14 +52,40 @@ pub(super) fn status_of(word: &str) -> Option<StatusCode> {
     }
 }
 
+/// The type and, where there is one, the code of an upstream's complaint that was made in other words.
+fn words_for(complaint: Complaint) -> (&'static str, Option<&'static str>) {
+    match complaint {
+        Complaint::ContextLength => ("invalid_request_error", Some("context_length_exceeded")),
+        Complaint::Authentication => ("invalid_request_error", Some("invalid_api_key")),
+        Complaint::Billing => ("insufficient_quota", Some("insufficient_quota")),
+        Complaint::Permission => ("permission_error", None),
+        Complaint::NotFound => ("invalid_request_error", Some("model_not_found")),
+        Complaint::InvalidRequest | Complaint::Conflict | Complaint::TooLarge => ("invalid_request_error", None),
+        Complaint::RateLimit => ("rate_limit_error", Some("rate_limit_exceeded")),
+        Complaint::Overloaded => ("service_unavailable_error", Some("server_is_overloaded")),
+        Complaint::Timeout | Complaint::Server => ("upstream_error", None),
+    }
+}
+
 impl<'a> From<&'a Error> for ErrorObject<'a> {
     fn from(error: &'a Error) -> Self {
         let message = Cow::Owned(error.to_string());
         let object = |r#type, param, code| Self { message, r#type, param, code };
         match (error, error.origin()) {
             (Error::InvalidRequest { param, .. }, _) => object("invalid_request_error", *param, None),
+            (Error::Untranslatable { param, .. }, _) => {
+                object("invalid_request_error", Some(param), Some(error.kind()))
+            }
             (Error::ModelNotFound { .. } | Error::WrongDialect { .. }, _) => {
                 object("invalid_request_error", Some("model"), Some(error.kind()))
+            }
+            (
+                Error::UpstreamStatus { complaint: Some(complaint), .. }
+                | Error::UpstreamReported { complaint: Some(complaint), .. },
+                _,
+            ) => {
+                let (r#type, code) = words_for(*complaint);
+                object(r#type, None, Some(code.unwrap_or(error.kind())))
             }
             (Error::UpstreamReported { r#type, code, .. }, _) => object(
                 r#type.as_deref().unwrap_or("upstream_error"),
@@ -87,6 +111,7 @@ mod tests {
             status: http::StatusCode::TOO_MANY_REQUESTS,
             headers: Box::default(),
             body: Some(body),
+            complaint: None,
             message: "a\nb".into(),
         };
         assert_eq!(frame(&error), "data: {   \"error\": {\"message\": \"a\\nb\"} }\n\n");

@@ -3,9 +3,21 @@
 //! Source: <https://platform.openai.com/docs/api-reference/chat>, and recorded streams of its many speakers.
 
 mod answer;
+mod calls;
+mod decode;
+mod decode_request;
+mod details;
+mod encode;
+mod encode_answer;
+mod encode_request;
 mod error;
+mod finish;
+mod message;
+mod notes;
 mod observe;
 mod request;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use bytes::Bytes;
@@ -13,8 +25,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Dialect, Learned, Malformed, Request, UpstreamError};
-use crate::canonical::Usage;
+use super::{
+    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits, Recipient, Request, Shape,
+    Sink, Translate, UpstreamError,
+};
+use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
 use crate::framing::sse;
 
@@ -37,12 +52,26 @@ impl Dialect for OpenAiChat {
         "/v1/chat/completions"
     }
 
+    fn urls(&self) -> &'static [&'static str] {
+        &["/v1/chat/completions", "/chat/completions", "/v1/completions"]
+    }
+
+    fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
+        let (is_own, is_legacy) = (self.urls().contains(&path), path == "/v1/completions");
+        let path = if is_legacy { "/completions" } else { "/chat/completions" };
+        is_own.then(|| Endpoint { is_translated: !is_legacy, ..Endpoint::chat(path, query) })
+    }
+
+    fn list_urls(&self) -> &'static [&'static str] {
+        &["/v1/models"]
+    }
+
     fn sample_request(&self, model: &str) -> String {
         format!(r#"{{"model":"{model}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}"#)
     }
 
     fn owns(&self, path: &str) -> bool {
-        matches!(path, "/v1/chat/completions" | "/chat/completions" | "/v1/completions")
+        self.urls().contains(&path)
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
@@ -81,6 +110,10 @@ impl Dialect for OpenAiChat {
         (AUTHORIZATION, format!("Bearer {key}"))
     }
 
+    fn rate_limits(&self) -> Option<RateLimits> {
+        Some(RateLimits::OpenAi)
+    }
+
     fn models_path(&self) -> &'static str {
         "/models"
     }
@@ -91,5 +124,57 @@ impl Dialect for OpenAiChat {
 
     fn model_list(&self, models: &[Value]) -> Value {
         json!({ "object": "list", "data": models })
+    }
+}
+
+impl Translate for OpenAiChat {
+    fn decode_request(&self, _: Shape, body: &[u8]) -> Result<ChatRequest, Malformed> {
+        decode_request::decode(body)
+    }
+
+    fn param(&self, field: Field) -> &'static str {
+        match field {
+            Field::Messages => "messages",
+            Field::Tools => "tools",
+            Field::ToolChoice => "tool_choice",
+            Field::ParallelToolCalls => "parallel_tool_calls",
+            Field::MaxOutputTokens => "max_completion_tokens",
+            Field::Temperature => "temperature",
+            Field::TopP => "top_p",
+            Field::TopK => "top_k",
+            Field::Seed => "seed",
+            Field::PresencePenalty => "presence_penalty",
+            Field::FrequencyPenalty => "frequency_penalty",
+            Field::Stop => "stop",
+            Field::Logprobs => "logprobs",
+            Field::Output => "response_format",
+            Field::Reasoning => "reasoning_effort",
+            Field::Verbosity => "verbosity",
+            Field::User => "user",
+        }
+    }
+
+    fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
+        encode_request::encode(request, to, losses)
+    }
+
+    fn path(&self, _: &str, _: bool) -> String {
+        "/chat/completions".to_owned()
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(decode::ChatDecoder::default())
+    }
+
+    fn decode_answer(&self, body: &[u8], sink: Sink<'_>) -> Result<(), serde_json::Error> {
+        decode::answer(body, sink)
+    }
+
+    fn encoder(&self, context: &AnswerContext) -> Box<dyn Encoder> {
+        Box::new(encode::ChatEncoder::new(context))
+    }
+
+    fn encode_answer(&self, answer: &ChatAnswer, context: &AnswerContext) -> Bytes {
+        encode_answer::encode(answer, context)
     }
 }

@@ -83,6 +83,7 @@ impl Choice<'_> {
     }
 }
 
+/// Tokens, as OpenAI and its speakers tell them.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Usage {
     #[serde(default)]
@@ -90,15 +91,25 @@ pub(super) struct Usage {
     #[serde(default)]
     completion_tokens: Option<u64>,
     #[serde(default)]
+    total_tokens: Option<u64>,
+    #[serde(default)]
     prompt_tokens_details: Option<PromptDetails>,
     #[serde(default)]
     completion_tokens_details: Option<CompletionDetails>,
+    /// DeepSeek's word for what was cached.
+    #[serde(default)]
+    prompt_cache_hit_tokens: Option<u64>,
+    /// Moonshot's and Together's.
+    #[serde(default)]
+    cached_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct PromptDetails {
     #[serde(default)]
     cached_tokens: Option<u64>,
+    #[serde(default)]
+    cache_write_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -109,15 +120,22 @@ struct CompletionDetails {
 
 impl From<Usage> for canonical::Usage {
     fn from(usage: Usage) -> Self {
+        let prompt = usage.prompt_tokens_details.unwrap_or_default();
+        let (input, told) = (usage.prompt_tokens.unwrap_or(0), usage.completion_tokens.unwrap_or(0));
+        let reasoning = usage.completion_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0);
+        // xAI counts reasoning beside the completion, not in it. The total tells.
+        let whole = told.saturating_add(reasoning);
+        let is_beside = usage.total_tokens.is_some_and(|total| total == input.saturating_add(whole));
         Self {
-            input_tokens: usage.prompt_tokens.unwrap_or(0),
-            output_tokens: usage.completion_tokens.unwrap_or(0),
-            cached_input_tokens: usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
-            cache_write_input_tokens: 0,
-            reasoning_output_tokens: usage
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens)
+            input_tokens: input,
+            output_tokens: if is_beside { whole } else { told },
+            cached_input_tokens: prompt
+                .cached_tokens
+                .or(usage.prompt_cache_hit_tokens)
+                .or(usage.cached_tokens)
                 .unwrap_or(0),
+            cache_write_input_tokens: prompt.cache_write_tokens.unwrap_or(0),
+            reasoning_output_tokens: reasoning,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{FrameTooLarge, Splitter, reference, sse};
+use super::{FrameTooLarge, Framing, Splitter, reference, sse};
 
 /// Cuts `stream` into pieces of `sizes` and one with the rest.
 pub(super) fn cut(mut stream: &[u8], sizes: impl IntoIterator<Item = usize>) -> Vec<&[u8]> {
@@ -20,7 +20,7 @@ pub(super) fn cut(mut stream: &[u8], sizes: impl IntoIterator<Item = usize>) -> 
 pub(super) fn check(pieces: &[&[u8]], limit: usize) {
     let stream = pieces.concat();
     let boundaries = reference::boundaries(&stream);
-    let mut splitter = Splitter::new(limit);
+    let mut splitter = Splitter::new(Framing::EventStream, limit);
     let (mut received, mut released, mut runs) = (0, Vec::new(), Vec::new());
     for piece in pieces {
         received += piece.len();
@@ -55,7 +55,7 @@ fn read(runs: &[Bytes]) -> Vec<reference::Event> {
     let mut at_start = true;
     for run in runs.iter().filter(|run| !run.is_empty()) {
         let run = if std::mem::take(&mut at_start) { sse::strip_bom(run) } else { run };
-        for event in sse::frames(run).map(sse::Event::parse) {
+        for event in Framing::EventStream.events(run) {
             if let Some(id) = event.id {
                 last_event_id = id.to_vec();
             }

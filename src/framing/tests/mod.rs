@@ -5,4 +5,4 @@ mod properties;
 mod reference;
 mod wpt;
 
-use super::{FrameTooLarge, Splitter, sse};
+use super::{FrameTooLarge, Framing, Splitter, sse};

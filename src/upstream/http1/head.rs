@@ -17,7 +17,6 @@ const MAX_FIELDS: usize = 128;
 /// What all requests to one server have in common.
 #[derive(Debug)]
 pub(super) struct Opening {
-    base_path: String,
     /// The names of `fields`: a request's own fields of these names are left out.
     names: Vec<HeaderName>,
     /// Host, credentials and what else goes with every request, written out.
@@ -36,14 +35,13 @@ impl Opening {
         for (name, value) in headers.iter().filter(|(name, _)| !is_framing(name)) {
             write_field(&mut fields, name.as_str(), value.as_bytes());
         }
-        let base_path = base_url.path().trim_end_matches('/').to_owned();
-        Self { base_path, names: headers.keys().cloned().collect(), fields }
+        Self { names: headers.keys().cloned().collect(), fields }
     }
 
     /// The whole head of `request`.
     pub(super) fn head_of(&self, request: &Request<'_>) -> Vec<u8> {
         let mut head = Vec::with_capacity(self.fields.len() + 512);
-        for part in [request.method.as_str(), " ", &self.base_path, request.path, " HTTP/1.1\r\n"] {
+        for part in [request.method.as_str(), " ", request.base_path, request.path, " HTTP/1.1\r\n"] {
             head.extend_from_slice(part.as_bytes());
         }
         head.extend_from_slice(&self.fields);
@@ -138,15 +136,17 @@ mod tests {
             (http::header::ACCEPT, HeaderValue::from_static("*/*")),
             (http::header::AUTHORIZATION, HeaderValue::from_static("Bearer client")),
         ]);
-        let (path, headers) = ("/chat/completions", &own);
-        let post = Request { method: &Method::POST, path, headers, body: Bytes::from("{}") };
+        let (base_path, path, headers) = ("/v1", "/chat/completions", &own);
+        let post = Request { method: &Method::POST, base_path, path, headers, body: Bytes::from("{}") };
         let head = Opening::new(&base, &fixed).head_of(&post);
         assert_eq!(
             String::from_utf8(head).unwrap(),
             "POST /v1/chat/completions HTTP/1.1\r\nhost: api.example:8443\r\nauthorization: Bearer key\r\n\
              accept: */*\r\ncontent-length: 2\r\n\r\n"
         );
-        let get = Request { method: &Method::GET, path: "/models?a=b", headers: &HeaderMap::new(), body: Bytes::new() };
+        let none = HeaderMap::new();
+        let get =
+            Request { method: &Method::GET, base_path: "", path: "/models?a=b", headers: &none, body: Bytes::new() };
         let head = Opening::new(&Url::parse("http://[::1]").unwrap(), &HeaderMap::new()).head_of(&get);
         assert_eq!(String::from_utf8(head).unwrap(), "GET /models?a=b HTTP/1.1\r\nhost: [::1]\r\n\r\n");
     }

@@ -37,7 +37,9 @@ use pool::Pool;
 pub struct Request<'a> {
     /// The method.
     pub method: &'a Method,
-    /// What is appended to the base URL's path, with its query.
+    /// The path that every path here begins with, without a slash at its end.
+    pub base_path: &'a str,
+    /// What is appended to it, with its query.
     pub path: &'a str,
     /// Header fields beside those of all requests, which win over these.
     pub headers: &'a HeaderMap,

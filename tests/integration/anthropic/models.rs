@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::anthropic::{proxy_before, speaker};
-use crate::support::{Proxy, Reply, Script, Upstream, client, provider, soon};
+use crate::support::{self, Proxy, Reply, Script, Upstream, client, soon};
 
 const CLAUDE: &str = r#"{"data":[{"type":"model","id":"claude","display_name":"Claude","created_at":"2025-09-29T00:00:00Z"}],"has_more":false}"#;
 const GPT: &str = r#"{"object":"list","data":[{"id":"gpt","object":"model","created":7,"owned_by":"them"}]}"#;
@@ -31,9 +31,8 @@ async fn every_client_sees_every_model_in_its_own_shape_under_the_name_that_lead
     let (claude, gpt) =
         (Upstream::start(Script::json("200 OK", CLAUDE)).await, Upstream::start(Script::json("200 OK", GPT)).await);
     let proxy = Proxy::configured(&gpt, |config| {
-        let openai = sluicegate::dialect::find("openai-chat");
-        config.providers = vec![provider("openai", &gpt.url()), speaker("anthropic", &claude.url())];
-        config.providers[0].dialect = openai;
+        config.providers =
+            vec![support::speaker("openai-chat", "openai", &gpt.url()), speaker("anthropic", &claude.url())];
         config.models = vec![toml::from_str("name = \"best\"\ntargets = [\"anthropic/claude\"]").unwrap()];
     })
     .await;

@@ -4,11 +4,11 @@ use sluicegate::config::Config;
 use sluicegate::config::provider::{Model, Provider, Target};
 
 use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker};
-use crate::support::{ApiError, Proxy, Reply, Script, Upstream, chat, provider};
+use crate::support::{ApiError, Proxy, Reply, Script, Upstream, provider};
 
 /// A provider that speaks OpenAI Chat Completions and nothing else.
 fn openai(name: &str, url: &str) -> Provider {
-    Provider { dialect: sluicegate::dialect::find("openai-chat"), ..provider(name, url) }
+    crate::support::speaker("openai-chat", name, url)
 }
 
 /// A proxy whose model `m` is at each of `providers`, best first.
@@ -59,42 +59,29 @@ async fn a_stream_that_has_begun_and_a_request_that_is_refused_are_not_tried_aga
 }
 
 #[tokio::test]
-async fn targets_that_do_not_speak_the_client_s_dialect_are_passed_over() {
-    let own = Upstream::start(Script::json("200 OK", ANSWER)).await;
-    let other = Upstream::start(Script::json("200 OK", r#"{"choices":[]}"#)).await;
-    let proxy = proxy_before(vec![openai("other", &other.url()), speaker("own", &own.url())]).await;
-    assert_eq!(ask(&proxy, false).await.status, 200);
-    assert_eq!(proxy.ask(false).await.status, 200);
-    assert_eq!([own.request_count(), other.request_count()], [1, 1]);
-}
-
-#[tokio::test]
-async fn a_model_that_nobody_serves_in_the_client_s_dialect_is_refused_with_the_reason() {
+async fn what_is_not_translated_is_refused_where_nobody_speaks_the_client_s_dialect() {
     let upstream = Upstream::start(Script::json("200 OK", ANSWER)).await;
     let anthropic = proxy_before(vec![speaker("claude", &upstream.url())]).await;
     let chats = proxy_before(vec![openai("gpt", &upstream.url())]).await;
     for model in ["m", "alias", "claude/x", "unheard-of"] {
-        let body = chat(false).replace("\"m\"", &format!("\"{model}\""));
-        let told = ApiError::of(anthropic.post("/v1/chat/completions", body).await).await;
+        let body = format!(r#"{{"model":"{model}","prompt":"hi"}}"#);
+        let told = ApiError::of(anthropic.post("/v1/completions", body).await).await;
         told.assert_refused(400, "wrong_dialect");
         assert_eq!(told.param.as_deref(), Some("model"));
         let expected = format!("Model \"{model}\" is served by provider \"claude\", which speaks Anthropic Messages;");
         assert!(told.message.starts_with(&expected), "{}", told.message);
         assert!(told.message.contains("POST /v1/messages"), "{}", told.message);
     }
-    for path in ["/v1/messages", "/v1/messages/count_tokens"] {
-        let reply = Reply::of(chats.post(path, message(true)).await).await;
-        let (kind, told) = error(&reply);
-        assert_eq!((reply.status, kind.as_str()), (400, "invalid_request_error"));
-        assert!(told.starts_with("Model \"m\" is served by provider \"gpt\", which speaks OpenAI Chat"), "{told}");
-        assert_eq!(reply.header("x-sluicegate-error"), "wrong_dialect");
-    }
+    let reply = Reply::of(chats.post("/v1/messages/count_tokens", message(true)).await).await;
+    let (kind, told) = error(&reply);
+    assert_eq!((reply.status, kind.as_str()), (400, "invalid_request_error"));
+    assert!(told.starts_with("Model \"m\" is served by provider \"gpt\", which speaks OpenAI Chat"), "{told}");
+    assert_eq!(reply.header("x-sluicegate-error"), "wrong_dialect");
     assert_eq!(upstream.request_count(), 0);
 }
 
 #[tokio::test]
-async fn a_compatible_provider_that_does_not_say_what_it_speaks_is_asked_in_either() {
-    // It answers for itself: with a message, or that it knows no such thing.
+async fn a_provider_that_speaks_several_dialects_is_asked_in_the_client_s() {
     let upstream =
         Upstream::in_turn([answer(&["hi"]), Script::json("404 Not Found", r#"{"detail":"Not Found"}"#)]).await;
     let proxy = proxy_before(vec![provider("local", &upstream.url())]).await;

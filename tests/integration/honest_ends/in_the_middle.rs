@@ -245,12 +245,11 @@ async fn done_ends_the_response_although_the_upstream_leaves_its_connection_open
 
 #[tokio::test]
 async fn a_stream_of_another_endpoint_may_end_unannounced_but_not_break() {
-    let event =
-        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\n";
+    let event = "data: {\"type\":\"speech.audio.delta\",\"audio\":\"aGk=\"}\n\n";
     let begun = || Script::stream().send(event);
     let upstream = Upstream::in_turn([begun().end(), begun().close(), begun().reset()]).await;
     let proxy = Proxy::before(&upstream).await;
-    let ask = async || Reply::of(proxy.post("/v1/responses", r#"{"model":"m","stream":true}"#).await).await;
+    let ask = async || Reply::of(proxy.post("/v1/audio/speech", r#"{"model":"m","stream_format":"sse"}"#).await).await;
     let whole = ask().await;
     assert_eq!(whole.body, event);
     assert_eq!(logged(&whole).await, completed());

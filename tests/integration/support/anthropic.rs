@@ -44,7 +44,7 @@ pub fn message(stream: bool) -> String {
 
 /// A provider that speaks Anthropic Messages and nothing else.
 pub fn speaker(name: &str, url: &str) -> Provider {
-    Provider { dialect: dialect::find("anthropic"), ..provider(name, url) }
+    super::speaker("anthropic", name, url)
 }
 
 /// A proxy with `upstream` as its only provider, which speaks Anthropic Messages.

@@ -33,7 +33,7 @@ impl ApiError {
     fn parse<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, body: &str) -> Self {
         let value: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{status} with a body like {body:?}"));
         let fields: Vec<&String> = value["error"].as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["code", "message", "param", "type"], "{body}");
+        assert_eq!(fields, ["message", "type", "param", "code"], "{body}");
         assert_eq!(header("content-type"), Some("application/json"), "{body}");
         assert!(header("x-request-id").is_some(), "an error names its request: {body}");
         let text = |name: &str| value["error"][name].as_str().map(str::to_owned);

@@ -38,7 +38,7 @@ impl Recording {
     /// The streams of one dialect.
     pub fn streams(dialect: &str) -> Vec<Self> {
         let recordings = Self::all().into_iter();
-        recordings.filter(|recording| recording.dialect == dialect && recording.file.ends_with(".sse")).collect()
+        recordings.filter(|recording| recording.dialect == dialect && !recording.file.ends_with(".json")).collect()
     }
 
     /// Those of them that were recorded byte for byte.

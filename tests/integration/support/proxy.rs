@@ -8,6 +8,7 @@ use sluicegate::config::Config;
 use sluicegate::config::client_key::ClientKey;
 use sluicegate::config::provider::{BaseUrl, Origin, Provider};
 use sluicegate::config::secret::Secret;
+use sluicegate::dialect;
 use sluicegate::http::{self, Shutdown};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -110,9 +111,15 @@ impl Drop for Proxy {
     }
 }
 
-/// A provider that needs nothing but a URL.
+/// A provider that needs nothing but a URL, and takes each request in the words it comes in.
 pub fn provider(name: &str, url: &str) -> Provider {
-    Provider::compatible(name, BaseUrl::try_from(url.to_owned()).unwrap(), Origin::Configuration)
+    let compatible = Provider::compatible(name, BaseUrl::try_from(url.to_owned()).unwrap(), Origin::Configuration);
+    Provider { dialects: Some(dialect::ALL.to_vec()), ..compatible }
+}
+
+/// A provider that speaks `dialect` and nothing else.
+pub fn speaker(dialect: &str, name: &str, url: &str) -> Provider {
+    Provider { dialects: Some(vec![dialect::find(dialect).unwrap()]), ..provider(name, url) }
 }
 
 /// A key that clients may present.

@@ -1,7 +1,7 @@
 //! What is learned of a stream, event by event. Recorded streams are read in `tests/integration/observer.rs`.
 
-use super::Anthropic;
 use crate::canonical::Usage;
+use crate::dialect::Anthropic;
 use crate::dialect::Observer;
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"content\":[],\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\n\n";

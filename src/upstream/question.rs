@@ -1,0 +1,167 @@
+//! What a client asks, in words for each target that may answer it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use tokio::time::Instant;
+
+use super::request::UpstreamRequest;
+use super::routing::Target;
+use super::{Answer, response};
+use crate::canonical::{ChatRequest, Loss, Losses, Weight};
+use crate::dialect::{AnswerContext, Dialect, Path, Recipient, transcoder};
+use crate::error::Error;
+
+/// A chat request, and who may answer it.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What the client speaks.
+    pub client: &'static dyn Dialect,
+    /// Who may answer, best first; at least one.
+    pub targets: Arc<[Target]>,
+    /// The request in the client's own words.
+    pub request: UpstreamRequest,
+    /// How many parts of a streamed answer must announce their end, if it is in the client's own words.
+    pub expected_ends: u32,
+    /// The request in the words of those who do not speak the client's dialect; `None` if all of them do.
+    pub translation: Option<Translation>,
+}
+
+/// A request in the words of several targets.
+#[derive(Debug, Clone)]
+pub struct Translation {
+    /// What their answers are to be translated for.
+    pub context: AnswerContext,
+    /// One for each target, in their order.
+    wordings: Vec<Wording>,
+}
+
+/// A request in the words of one target.
+#[derive(Debug, Clone)]
+enum Wording {
+    /// The client's own.
+    Own,
+    /// Others.
+    Translated(Translated),
+    /// Something in the request cannot be said to it.
+    Unsayable(Error),
+}
+
+/// A request in other words than the client's.
+#[derive(Debug, Clone)]
+pub struct Translated {
+    /// The request.
+    pub request: UpstreamRequest,
+    /// What it leaves out, by the client's names.
+    pub dropped: Vec<String>,
+}
+
+impl Question {
+    /// How many parts of a streamed answer to `request` must announce their end.
+    pub(super) fn ends_of(&self, request: &UpstreamRequest) -> u32 {
+        // Whoever is asked in other words is asked for one answer.
+        if request.dialect == self.client { self.expected_ends } else { 1 }
+    }
+
+    /// `error`, for the client to understand.
+    pub(super) fn in_client_s_words(&self, error: Error, translated: Option<&Translated>) -> Error {
+        if translated.is_some() { response::in_other_words(error, self.client) } else { error }
+    }
+
+    /// `answer` in the client's dialect. The client asked at `started`.
+    pub(super) fn tell(
+        &self,
+        answer: Answer,
+        translated: Option<&Translated>,
+        started: Instant,
+    ) -> Result<Answer, Error> {
+        let (Some(translated), Some(translation)) = (translated, &self.translation) else { return Ok(answer) };
+        let from = translated.request.dialect;
+        let context = AnswerContext { elapsed: started.elapsed(), ..translation.context.clone() };
+        let (mut chat, untold) = transcoder::read_answer(from, &answer.provider, &context.id, &answer.body)
+            .map_err(|what| Error::UpstreamUnexpected { provider: answer.provider.to_string(), what })?;
+        transcoder::unwrap_texts(&mut chat, &context);
+        let body = self.client.encode_answer(&chat, &context);
+        Ok(Answer { body, dropped: translated.dropped.clone(), untold, ..answer })
+    }
+
+    /// The targets, each with the request in its words, and whether these are a translation.
+    ///
+    /// In place of a request is the [`Error`] of a target that cannot be asked so.
+    pub fn ways(&self) -> impl Iterator<Item = (&Target, Result<(&UpstreamRequest, Option<&Translated>), Error>)> {
+        self.targets.iter().enumerate().map(|(index, target)| {
+            let wording = self.translation.as_ref().map_or(&Wording::Own, |translation| &translation.wordings[index]);
+            let request = match wording {
+                Wording::Own => Ok((&self.request, None)),
+                Wording::Translated(translated) => Ok((&translated.request, Some(translated))),
+                Wording::Unsayable(error) => Err(error.clone()),
+            };
+            (target, request)
+        })
+    }
+}
+
+impl Translation {
+    /// Whether any of `targets` needs one of what is said in `client`.
+    pub fn is_needed(client: &dyn Dialect, targets: &[Target]) -> bool {
+        !targets.iter().all(|target| target.upstream.speaks(client))
+    }
+
+    /// Translates the request of `context` from `client` for each of `targets` that needs it.
+    ///
+    /// `headers` tells the header fields of a request in some dialect. `lenient` sends requests also without what changes
+    /// their meaning and cannot be said.
+    pub fn new(
+        client: &'static dyn Dialect,
+        context: AnswerContext,
+        targets: &[Target],
+        headers: impl Fn(&'static dyn Dialect) -> HeaderMap,
+        lenient: bool,
+    ) -> Self {
+        let wording = |target: &Target| {
+            if target.upstream.speaks(client) {
+                return Wording::Own;
+            }
+            let spoken = target.upstream.dialects[0];
+            let (body, losses) = encode(client, &context.request, target, spoken);
+            if let Some(loss) = losses.iter().find(|loss| loss.weight == Weight::Meaning && !lenient) {
+                return Wording::Unsayable(unsayable(loss, target, spoken));
+            }
+            let request = UpstreamRequest {
+                dialect: spoken,
+                method: Method::POST,
+                path: Path::Fixed(spoken.path(&target.model, context.request.stream)),
+                headers: headers(spoken),
+                body,
+                model_span: 0..0,
+            };
+            let mut dropped: Vec<String> = losses.into_iter().map(|loss| loss.param).collect();
+            dropped.dedup();
+            Wording::Translated(Translated { request, dropped })
+        };
+        let wordings = targets.iter().map(wording).collect();
+        Self { context, wordings }
+    }
+}
+
+fn encode(client: &dyn Dialect, request: &ChatRequest, target: &Target, spoken: &dyn Dialect) -> (Bytes, Vec<Loss>) {
+    let name = |field| client.param(field);
+    let mut losses = Losses::new(&name);
+    for unmapped in &request.unmapped {
+        losses.add(&*unmapped.param, unmapped.weight, format!("{} has nothing like it", spoken.title()));
+    }
+    let to = Recipient { model: &target.model, provider: &target.upstream.name, quirks: &target.upstream.quirks };
+    let body = spoken.encode_request(request, &to, &mut losses);
+    (body, losses.into_list())
+}
+
+fn unsayable(loss: &Loss, target: &Target, spoken: &dyn Dialect) -> Error {
+    Error::Untranslatable {
+        param: loss.param.clone(),
+        why: loss.why.clone(),
+        provider: target.upstream.name.to_string(),
+        spoken: spoken.title(),
+    }
+}
