@@ -12,7 +12,7 @@ mod invariants;
 #[path = "../../src/framing/tests/reference.rs"]
 mod reference;
 
-use framing::{FrameTooLarge, Splitter, sse};
+use framing::{FrameTooLarge, Framing, Splitter, sse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (Vec<u8>, u16, &[u8])| {

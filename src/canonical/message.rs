@@ -1,5 +1,6 @@
 //! What has been said, by whom.
 
+use super::media::Media;
 use super::seal::Seal;
 
 /// One turn of a conversation.
@@ -15,6 +16,11 @@ impl Message {
     /// A message of one text.
     pub fn text(role: Role, text: impl Into<String>) -> Self {
         Self { role, parts: vec![Part::text(text)] }
+    }
+
+    /// Whether it is of whoever runs the service.
+    pub fn is_instruction(&self) -> bool {
+        matches!(self.role, Role::System | Role::Developer)
     }
 }
 
@@ -75,63 +81,6 @@ pub struct Text {
     pub logprobs: Vec<Logprob>,
     /// What its provider wants to see again: Gemini signs texts, too.
     pub seal: Option<Seal>,
-}
-
-/// A picture, a recording or a document. The proxy never fetches it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Media {
-    /// Where its bytes are.
-    pub source: Source,
-    /// Its media type, such as `image/png`, where it is known.
-    pub media_type: Option<String>,
-    /// Its name, where it has one.
-    pub name: Option<String>,
-    /// How closely the model is to look, in OpenAI's words.
-    pub detail: Option<String>,
-}
-
-impl Media {
-    /// What `url` leads to, or holds if it is a `data:` URL in base64.
-    pub fn from_url(url: &str) -> Self {
-        let data = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-        let (source, media_type) = match data {
-            Some((media_type, data)) => {
-                // Parameters, such as a charset, are of no use to a model.
-                let essence = media_type.split(';').next().unwrap_or_default();
-                (Source::Data(data.to_owned()), (!essence.is_empty()).then(|| essence.to_owned()))
-            }
-            None => (Source::Url(url.to_owned()), None),
-        };
-        Self { source, media_type, name: None, detail: None }
-    }
-
-    /// Bytes, in base64.
-    pub fn from_data(data: impl Into<String>, media_type: impl Into<String>) -> Self {
-        Self { source: Source::Data(data.into()), media_type: Some(media_type.into()), name: None, detail: None }
-    }
-
-    /// Its URL, or a `data:` URL of its bytes; `None` if only its provider knows where it is. Bytes of an unknown type are
-    /// called `default_type`.
-    pub fn to_url(&self, default_type: &str) -> Option<String> {
-        match &self.source {
-            Source::Url(url) => Some(url.clone()),
-            Source::Data(data) => {
-                Some(format!("data:{};base64,{data}", self.media_type.as_deref().unwrap_or(default_type)))
-            }
-            Source::Id(_) => None,
-        }
-    }
-}
-
-/// Where bytes are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// At a URL that the provider fetches.
-    Url(String),
-    /// Here, in base64.
-    Data(String),
-    /// In a file that was uploaded to one provider and that no other knows.
-    Id(String),
 }
 
 /// A call of a tool.

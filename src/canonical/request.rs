@@ -52,6 +52,14 @@ pub struct ChatRequest {
     pub unmapped: Vec<Unmapped>,
 }
 
+impl ChatRequest {
+    /// The instructions before the conversation, and the conversation.
+    pub fn split_instructions(&self) -> (&[Message], &[Message]) {
+        let leading = self.messages.iter().take_while(|message| message.is_instruction()).count();
+        self.messages.split_at(leading)
+    }
+}
+
 /// A part of a request that this vocabulary has no word for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmapped {

@@ -19,6 +19,17 @@ pub struct Seal {
     pub data: String,
 }
 
+/// What a seal is on. Where a dialect has no place for one there, it stands elsewhere and says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum On {
+    /// The thoughts that it stands with.
+    Thoughts,
+    /// The text before it.
+    Text,
+    /// The call with this id.
+    Call(String),
+}
+
 impl Seal {
     /// How every token begins.
     pub const PREFIX: &'static str = "sg1.";
@@ -34,6 +45,27 @@ impl Seal {
         let text = URL_SAFE_NO_PAD.decode(token.strip_prefix(Self::PREFIX)?).ok()?;
         let mut fields = std::str::from_utf8(&text).ok()?.splitn(3, '\n').map(str::to_owned);
         Some(Self { dialect: fields.next()?, provider: fields.next()?, data: fields.next()? })
+    }
+
+    /// The token that tells it where clients put the marks on thoughts: what it is on stands behind it.
+    pub fn token_on(&self, on: &On) -> String {
+        let token = self.token();
+        match on {
+            On::Thoughts => token,
+            On::Text => format!("{token}.text"),
+            On::Call(id) => format!("{token}.call.{id}"),
+        }
+    }
+
+    /// The seal that `token` tells, and what it is on; `None` if it is none of ours.
+    pub fn parse_on(token: &str) -> Option<(Self, On)> {
+        let text = token.strip_prefix(Self::PREFIX)?;
+        let (length, on) = match text.split_once('.') {
+            None => (text.len(), On::Thoughts),
+            Some((token, "text")) => (token.len(), On::Text),
+            Some((token, on)) => (token.len(), On::Call(on.strip_prefix("call.")?.to_owned())),
+        };
+        Some((Self::parse(&token[..Self::PREFIX.len() + length])?, on))
     }
 
     /// Its mark, if it may be shown to `provider` in `dialect`.
@@ -55,6 +87,15 @@ mod tests {
         assert_eq!(seal.for_provider("anthropic", "claude"), Some("Er\n+/==é"));
         assert_eq!(seal.for_provider("anthropic", "other"), None);
         assert_eq!(seal.for_provider("gemini", "claude"), None);
+    }
+
+    #[test]
+    fn a_seal_that_stands_elsewhere_says_what_it_is_on() {
+        let seal = Seal { dialect: "gemini".into(), provider: "google".into(), data: "CiwB".into() };
+        for on in [On::Thoughts, On::Text, On::Call("call_1.a".into())] {
+            assert_eq!(Seal::parse_on(&seal.token_on(&on)), Some((seal.clone(), on)));
+        }
+        assert_eq!(Seal::parse_on(&format!("{}.elsewhere", seal.token())), None);
     }
 
     #[test]

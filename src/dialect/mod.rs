@@ -1,13 +1,16 @@
 //! Wire languages: how a chat request, a token stream and an error are written.
 //!
 //! Pure code without I/O, clock or configuration. A dialect is one folder with one type that implements [`Dialect`] and the
-//! same files in each: `request` reads what the proxy must know of a request, `observe` reads along with a stream, `answer`
-//! reads an answer that did not stream, `error` writes errors.
+//! same files in each: `observe` reads along with a stream, `answer` reads an answer that did not stream, `error` writes
+//! errors, `decode…` reads what is translated and `encode…` writes it.
 
+mod answer;
 pub mod anthropic;
 pub mod endpoint;
+mod fields;
 pub mod foreign_seals;
 pub mod gemini;
+mod json;
 mod models;
 pub mod observer;
 pub mod ollama;

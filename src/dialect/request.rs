@@ -43,6 +43,21 @@ impl From<Malformed> for Error {
 }
 
 impl Request {
+    /// Reads a `body` that says in `model` which model is asked for and in `stream` whether to stream, where it is
+    /// `streams_by_default`, and whose answer announces its end once.
+    pub(super) fn read(body: &[u8], streams_by_default: bool) -> Result<Self, Malformed> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow)]
+            model: Option<&'a RawValue>,
+            #[serde(borrow)]
+            stream: Option<&'a RawValue>,
+        }
+        let wire: Wire<'_> = read(body)?;
+        let request = Self::new(body, wire.model, wire.stream, 1)?;
+        Ok(Self { stream: request.stream || (streams_by_default && wire.stream.is_none()), ..request })
+    }
+
     /// The request that `body` is, by the values of its fields `model` and `stream`.
     pub(super) fn new(
         body: &[u8],

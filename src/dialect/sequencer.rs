@@ -144,6 +144,17 @@ impl Sequencer {
         self.ended
     }
 
+    /// Why there is no answer, although its stream may be whole: all that the model tried was a call, and it got it wrong. An
+    /// empty answer would pass for one that is done.
+    pub fn failure(&self) -> Option<String> {
+        let finish = self.answer.finish.as_ref()?;
+        let has_said_nothing = self.said == 0 && self.calls == 0;
+        (finish.reason == FinishReason::MalformedToolCall && has_said_nothing).then(|| {
+            let explanation = finish.explanation.as_deref().unwrap_or("it got its arguments wrong");
+            format!("The model tried to call a tool and failed: {explanation}")
+        })
+    }
+
     /// All that has been said.
     pub fn into_answer(self) -> ChatAnswer {
         self.answer
@@ -164,7 +175,11 @@ impl Sequencer {
     fn true_finish(&mut self) -> Finish<'static> {
         let finish = self.answer.finish.take();
         let told = finish.as_ref().map_or(FinishReason::Stop, |finish| finish.reason);
-        let is_vague = matches!(told, FinishReason::Stop | FinishReason::Other | FinishReason::Pause);
+        // One call that went wrong does not undo the others.
+        let is_vague = matches!(
+            told,
+            FinishReason::Stop | FinishReason::Other | FinishReason::Pause | FinishReason::MalformedToolCall
+        );
         let reason = if is_vague && self.answer.calls_tools() { FinishReason::ToolCalls } else { told };
         let unsaid = Finish { reason, native: None, stop_sequence: None, explanation: None };
         finish.map_or(unsaid, |finish| Finish { reason, ..finish })

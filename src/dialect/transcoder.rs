@@ -45,8 +45,7 @@ impl Transcoder {
             let Some(data) = event.data.as_deref().filter(|_| !self.from.is_sign_of_life(&event)) else { continue };
             let data = str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
             decoder.decode(&event, &data, &mut |event| sequencer.take(event, &mut out));
-        }
-        if !text.is_empty() {
+            // Whatever else has arrived with it.
             sequencer.start(&mut out);
         }
         out.into()
@@ -71,6 +70,11 @@ impl Transcoder {
         out.into()
     }
 
+    /// Why there is no answer, although the stream may be whole.
+    pub fn failure(&self) -> Option<String> {
+        self.sequencer.failure()
+    }
+
     /// How many bytes the answer has so far: it is kept whole until its end, for those who want it whole there.
     pub fn said(&self) -> usize {
         self.sequencer.said()
@@ -82,20 +86,25 @@ impl Transcoder {
     }
 }
 
-/// Reads `body`, an answer of `provider`, which speaks `from`, that did not stream. The answer is called `id`.
+/// Reads `body`, an answer of `provider`, which speaks `from`, that did not stream. The answer is called `id`. With it come
+/// the kinds of what no client can be told.
 ///
 /// # Errors
 ///
-/// If it is no answer of that dialect.
+/// Half a sentence: it is no answer of that dialect, or one that is none.
 pub fn read_answer(
     from: &dyn Dialect,
     provider: &str,
     id: &str,
     body: &[u8],
-) -> Result<(ChatAnswer, Vec<String>), serde_json::Error> {
+) -> Result<(ChatAnswer, Vec<String>), String> {
     let mut sequencer = Sequencer::new(Box::new(Silent), from.name(), provider.to_owned(), id.to_owned());
     let mut out = Vec::new();
-    from.decode_answer(body, &mut |event| sequencer.take(event, &mut out))?;
+    let decoded = from.decode_answer(body, &mut |event| sequencer.take(event, &mut out));
+    decoded.map_err(|error| format!("an answer that is none of {} ({error})", from.title()))?;
+    if let Some(message) = sequencer.failure() {
+        return Err(format!("no answer. {message}"));
+    }
     sequencer.finish(&mut out);
     let unmapped = sequencer.unmapped().to_vec();
     Ok((sequencer.into_answer(), unmapped))

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
-use crate::error::Complaint;
+use crate::error::{Complaint, Error};
+
+/// The body of `error` in its upstream's own words, if it `is_in_shape` for the client.
+pub(super) fn own_words(error: &Error, is_in_shape: impl FnOnce(&Value) -> bool) -> Option<Bytes> {
+    let Error::UpstreamStatus { body: Some(body), .. } = error else { return None };
+    serde_json::from_slice(body).is_ok_and(|value| is_in_shape(&value)).then(|| body.clone())
+}
 
 /// What an upstream said went wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

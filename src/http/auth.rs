@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, Uri};
 
 use crate::config::client_key::{ClientKey, Digest};
+use crate::dialect::{Dialect, Gemini};
 use crate::error::Error;
 
 /// Where Anthropic's clients put their key.
@@ -51,7 +52,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The key in the query of a URL of Gemini's: `?key=…`. Nobody else puts one there.
 fn in_query(uri: &Uri) -> Option<&str> {
-    let query = uri.query().filter(|_| uri.path().starts_with("/v1beta/"))?;
+    let query = uri.query().filter(|_| Gemini.owns(uri.path()))?;
     query.split('&').find_map(|pair| pair.strip_prefix("key="))
 }
 

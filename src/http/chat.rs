@@ -82,7 +82,7 @@ pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint
         context.state.routes.resolve(&model, context.dialect)?
     };
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
-    let headers = |dialect| headers::for_upstream(&parts.headers, dialect, context.record.request_id());
+    let request_id = context.record.request_id();
     let translation = if Translation::is_needed(context.dialect, &targets) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
@@ -92,6 +92,7 @@ pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint
         (asked.model, asked.stream) = (model, stream);
         let lenient = context.state.config.translation.lenient;
         let about = answer_context(asked, endpoint.shape, now);
+        let headers = |dialect| headers::for_translated(&parts.headers, dialect, request_id);
         Some(Translation::new(context.dialect, about, &targets, headers, lenient))
     } else {
         None
@@ -108,7 +109,7 @@ pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint
         dialect: context.dialect,
         method: parts.method,
         path: endpoint.path,
-        headers: headers(context.dialect),
+        headers: headers::for_upstream(&parts.headers, context.dialect, request_id),
         body,
         model_span: chat.model_span,
     };
@@ -178,6 +179,7 @@ async fn answer(context: &Context, question: &Question) -> Result<Response, Erro
     facts.usage = answer.usage;
     facts.bytes = answer.body.len() as u64;
     facts.note_translation(answer.dialect.name(), context.dialect.name(), &answer.dropped);
+    facts.note_untold(&answer.untold);
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = headers;

@@ -20,6 +20,9 @@ const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const DROPPED: HeaderName = HeaderName::from_static("x-sluicegate-dropped");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
+/// <https://www.w3.org/TR/trace-context/>
+const TRACE: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
+
 const REQUEST: [HeaderName; 11] = [
     ACCEPT,
     CONTENT_TYPE,
@@ -67,6 +70,20 @@ pub(super) fn for_upstream(client: &HeaderMap, dialect: &dyn Dialect, request_id
     if let Some((name, value)) = dialect.version() {
         headers.entry(name).or_insert(value);
     }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers
+}
+
+/// The fields of a request that is put into other words, `dialect`'s: what the client said in its own concerns nobody there.
+pub(super) fn for_translated(client: &HeaderMap, dialect: &dyn Dialect, request_id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for name in TRACE {
+        headers.extend(client.get(&name).map(|value| (name, value.clone())));
+    }
+    headers.extend(dialect.version());
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
     }

@@ -99,9 +99,7 @@ impl StreamGuard {
 
     /// The upstream said things of these kinds that the client could not be told in its dialect.
     pub(super) fn report_untold(&mut self, kinds: &[String]) {
-        if !kinds.is_empty() {
-            self.record.facts().untold = Some(kinds.join(","));
-        }
+        self.record.facts().note_untold(kinds);
     }
 
     /// The stream ended with `outcome`.

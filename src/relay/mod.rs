@@ -355,6 +355,9 @@ impl Open {
         if let Some(error) = self.observer.error() {
             return Err(self.reported(error));
         }
+        if let Some(message) = self.translation.as_ref().and_then(|translation| translation.transcoder.failure()) {
+            return Err(response::failed(&self.upstream.name, message));
+        }
         match cause {
             _ if self.observer.is_complete() => Ok(()),
             Some(cause) => Err(cause),

@@ -131,6 +131,11 @@ impl Facts {
         self.translated = (spoken != client).then_some(spoken);
         self.dropped = (!dropped.is_empty()).then(|| dropped.join(","));
     }
+
+    /// The upstream said things of these kinds that the client could not be told in its dialect.
+    pub fn note_untold(&mut self, kinds: &[String]) {
+        self.untold = (!kinds.is_empty()).then(|| kinds.join(","));
+    }
 }
 
 impl Record {

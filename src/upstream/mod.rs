@@ -11,6 +11,7 @@ pub mod request;
 pub mod response;
 pub mod routing;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,27 +74,49 @@ pub struct Translating {
 /// The last target's [`Error`]. A target is followed by the next only if its error is [retryable](Error::retryable), or if
 /// the question cannot be put to it.
 pub async fn open_stream(question: Question, config: StreamConfig, started: Instant) -> Result<OpenStream, Error> {
-    let mut last = None;
-    for (target, request) in question.ways() {
-        let (request, translated) = match request {
-            Ok(request) => request,
+    let mut failures = Failures::default();
+    for (target, way) in question.ways() {
+        let (request, translated) = match way {
+            Ok(way) => way,
             Err(unsayable) => {
-                last.get_or_insert(unsayable);
+                failures.add_unsayable(unsayable);
                 continue;
             }
         };
         match open_in_time(target, request, question.ends_of(request), &config, started).await {
             Ok(stream) => return Ok(stream.translated(&question, translated, config.max_response_bytes)),
             Err(error) => {
-                let is_final = !error.retryable();
-                last = Some(question.in_client_s_words(error, translated));
-                if is_final {
+                if failures.add(&question, error, translated).is_break() {
                     break;
                 }
             }
         }
     }
-    Err(last.expect("a route has at least one target"))
+    Err(failures.into_error())
+}
+
+/// Why targets have not answered. The last that was asked counts; one that cannot be asked counts only if none was.
+#[derive(Debug, Default)]
+struct Failures {
+    asked: Option<Error>,
+    unsayable: Option<Error>,
+}
+
+impl Failures {
+    fn add_unsayable(&mut self, error: Error) {
+        self.unsayable.get_or_insert(error);
+    }
+
+    /// Adds `error` of a target that was asked, perhaps in other words than the client's. Breaks if no other may be asked.
+    fn add(&mut self, question: &Question, error: Error, translated: Option<&Translated>) -> ControlFlow<()> {
+        let may_go_on = error.retryable();
+        self.asked = Some(question.in_client_s_words(error, translated));
+        if may_go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn into_error(self) -> Error {
+        self.asked.or(self.unsayable).expect("a route has at least one target")
+    }
 }
 
 /// Asks one target, within the time for a first token and what is left of the time for a whole stream.
@@ -254,6 +277,8 @@ pub struct Answer {
     pub dialect: &'static dyn Dialect,
     /// What it was not asked, for want of a word in that dialect, by the client's names.
     pub dropped: Vec<String>,
+    /// The kinds of what it said that the client's dialect has no word for.
+    pub untold: Vec<String>,
     /// Its body: JSON without an error in it.
     pub body: Bytes,
     /// The tokens it reports.
@@ -267,12 +292,12 @@ pub struct Answer {
 ///
 /// As for [`open_stream`].
 pub async fn ask(question: &Question, config: &StreamConfig, started: Instant) -> Result<Answer, Error> {
-    let mut last = None;
-    for (target, request) in question.ways() {
-        let (request, translated) = match request {
-            Ok(request) => request,
+    let mut failures = Failures::default();
+    for (target, way) in question.ways() {
+        let (request, translated) = match way {
+            Ok(way) => way,
             Err(unsayable) => {
-                last.get_or_insert(unsayable);
+                failures.add_unsayable(unsayable);
                 continue;
             }
         };
@@ -280,15 +305,13 @@ pub async fn ask(question: &Question, config: &StreamConfig, started: Instant) -
         match answer.and_then(|answer| question.tell(answer, translated, started)) {
             Ok(answer) => return Ok(answer),
             Err(error) => {
-                let is_final = !error.retryable();
-                last = Some(question.in_client_s_words(error, translated));
-                if is_final {
+                if failures.add(question, error, translated).is_break() {
                     break;
                 }
             }
         }
     }
-    Err(last.expect("a route has at least one target"))
+    Err(failures.into_error())
 }
 
 /// Asks `target` and returns its answer, in its own words.
@@ -303,7 +326,7 @@ pub async fn fetch(target: &Target, request: &UpstreamRequest, config: &StreamCo
     let (parts, body) = response.into_parts();
     let body = response::read_whole(provider, body, config).await?;
     let usage = response::expect_answer(request.dialect, &target.upstream, &parts.headers, &body)?;
-    let (dialect, dropped) = (request.dialect, Vec::new());
+    let (dialect, dropped, untold) = (request.dialect, Vec::new(), Vec::new());
     let (provider, status, headers) = (Arc::clone(provider), parts.status, parts.headers);
-    Ok(Answer { provider, status, headers, dialect, dropped, body, usage })
+    Ok(Answer { provider, status, headers, dialect, dropped, untold, body, usage })
 }

@@ -80,14 +80,11 @@ impl Question {
         let (Some(translated), Some(translation)) = (translated, &self.translation) else { return Ok(answer) };
         let from = translated.request.dialect;
         let context = AnswerContext { elapsed: started.elapsed(), ..translation.context.clone() };
-        let (mut chat, _) =
-            transcoder::read_answer(from, &answer.provider, &context.id, &answer.body).map_err(|_| {
-                let what = format!("an answer that is none of {}", from.title());
-                Error::UpstreamUnexpected { provider: answer.provider.to_string(), what }
-            })?;
+        let (mut chat, untold) = transcoder::read_answer(from, &answer.provider, &context.id, &answer.body)
+            .map_err(|what| Error::UpstreamUnexpected { provider: answer.provider.to_string(), what })?;
         transcoder::unwrap_texts(&mut chat, &context);
         let body = self.client.encode_answer(&chat, &context);
-        Ok(Answer { body, dropped: translated.dropped.clone(), ..answer })
+        Ok(Answer { body, dropped: translated.dropped.clone(), untold, ..answer })
     }
 
     /// The targets, each with the request in its words, and whether these are a translation.

@@ -30,6 +30,12 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
     Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_frame_bytes", limit: error.limit }
 }
 
+/// An answer that is none, in the words of who looked into it.
+pub fn failed(provider: &str, message: String) -> Error {
+    let (status, complaint) = (Some(StatusCode::BAD_GATEWAY), Some(Complaint::Server));
+    Error::UpstreamReported { provider: provider.to_owned(), message, r#type: None, code: None, status, complaint }
+}
+
 /// An answer beyond the limit.
 pub fn answer_too_large(provider: &str, limit: usize) -> Error {
     Error::UpstreamTooLarge { provider: provider.to_owned(), key: "max_response_bytes", limit }

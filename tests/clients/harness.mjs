@@ -11,8 +11,8 @@ export const FAILED_ANSWER = "Water finds its";
 const SOON = 1000;
 
 /** Loads an installed package, which lives apart from the sources. */
-export function load(name) {
-  return import(`${process.env.PACKAGES}/${name}/index.mjs`);
+export function load(name, index = "index.mjs") {
+  return import(`${process.env.PACKAGES}/${name}/${index}`);
 }
 
 /** What the upstream knows of the requests with `prompt`, once the last of them has ended or `wait` seconds have passed. */

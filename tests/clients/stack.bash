@@ -55,12 +55,29 @@ start_upstream() {
 
 # Starts sluicegate in front of the scripted model server. What is read from standard input adds to its configuration.
 start_sluicegate() { # NAME
-    local config=$TEMPORARY/$1.toml
-    {
-        printf 'provider = [{ name = "scripted", kind = "compatible", base_url = "%s/v1" }]\n' "$UPSTREAM_URL"
-        printf 'server.listen = "127.0.0.1:0"\n'
+    start_configured "$1" < <(
+        cat # before the table, which has no end
+        printf '[[provider]]\nname = "scripted"\nkind = "compatible"\nbase_url = "%s/v1"\n' "$UPSTREAM_URL"
+        printf 'dialects = ["openai-chat", "anthropic"]\n'
+    )
+}
+
+# Starts sluicegate in front of a provider for each dialect, which speaks that one only and is named after it. What is
+# read from standard input adds to its configuration.
+start_interpreter() { # NAME
+    start_configured "$1" < <(
         cat
-    } >"$config"
+        for dialect in openai-chat openai-responses anthropic gemini ollama; do
+            printf '[[provider]]\nname = "%s"\nkind = "compatible"\ndialects = ["%s"]\n' "$dialect" "$dialect"
+            printf 'base_url = "%s/speaks/%s"\n' "$UPSTREAM_URL" "$dialect"
+        done
+    )
+}
+
+# Starts sluicegate with the configuration that is read from standard input.
+start_configured() { # NAME
+    local config=$TEMPORARY/$1.toml
+    { printf 'server.listen = "127.0.0.1:0"\n' && cat; } >"$config"
     # A bare environment: keys and settings of the person who runs this are not for the test.
     start "$1" env -i "$SLUICEGATE_BIN" serve --config "$config"
 }

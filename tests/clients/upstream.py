@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A scripted model server: OpenAI Chat Completions over plain HTTP/1.1, where the model's name says what happens.
-What it does when asked in Anthropic Messages is in `messages.py`.
+What it does when asked in Anthropic Messages is in `messages.py`; below /speaks it speaks each of `dialects`.
 
 It notes of every request how it ended. `GET /_log?prompt=TEXT` tells, once the request has ended or after `wait`
 seconds (3 unless given): a prompt that no other test uses finds a request again, whichever client sent it.
@@ -13,6 +13,7 @@ import json
 import time
 from urllib.parse import parse_qsl, urlsplit
 
+import dialects
 import messages
 
 TEXT = ["Water", " finds", " its", " way", ",", " drop", " by", " drop."]
@@ -262,8 +263,10 @@ async def models(reply):
     await reply.json(200, {"object": "list", "data": data})
 
 
-def script_for(path, request):
+def script_for(path, request, entry):
     model = request.get("model", "")
+    if path.startswith("/speaks/"):
+        return dialects.script_for(path, request, entry)
     if path.startswith("/v1/messages"):
         return messages.script_for(path, request)
     if path == "/v1/models":
@@ -313,7 +316,7 @@ async def converse(reader, writer):
                 continue
             request = json.loads(body or "{}")
             entry = note(method, url.path, headers, request)
-            script = script_for(url.path, request)
+            script = script_for(url.path, request, entry)
             ended = await perform(script(Reply(writer, request, entry)), reader)
             entry.update(ended=ended, ended_at=time.time())
             if ended != "answered":

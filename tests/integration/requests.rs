@@ -210,7 +210,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         ("PUT", "/chat/completions", "POST"),
         ("OPTIONS", "/v1/completions", "POST"),
         ("POST", "/v1/models", "GET,HEAD"),
-        ("PUT", "/v1/models/m", "GET,HEAD,DELETE"),
+        ("PUT", "/v1/models/m", "POST,GET,HEAD,DELETE"),
         ("POST", "/", "GET,HEAD"),
         ("POST", "/livez", "GET,HEAD"),
         ("post", "/readyz", "GET,HEAD"),

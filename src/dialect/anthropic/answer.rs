@@ -2,13 +2,10 @@
 
 use super::wire::Message;
 use crate::canonical::Usage;
-use crate::dialect::UpstreamError;
+use crate::dialect::{UpstreamError, answer};
 
 pub(super) fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
-    let Ok(answer) = serde_json::from_slice::<Message<'_>>(body) else {
-        // Not an answer we know, but JSON is JSON.
-        return serde_json::from_slice::<serde::de::IgnoredAny>(body).map(|_| Ok(None));
-    };
+    let Some(answer) = answer::read::<Message<'_>>(body)? else { return Ok(Ok(None)) };
     let is_error = answer.r#type == "error" || answer.error.is_some();
     match is_error.then(|| UpstreamError::parse(body)).flatten() {
         Some(error) => Ok(Err(error)),

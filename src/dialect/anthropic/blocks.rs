@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::Usage;
 use crate::canonical::Annotation;
+use crate::dialect::json::text;
 
 /// The data of one event.
 #[derive(Debug, Deserialize)]
@@ -136,11 +137,4 @@ impl From<Citation> for Annotation {
             span: None,
         }
     }
-}
-
-/// A text, borrowed where it stands; null is none.
-fn text<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Cow<'a, str>, D::Error> {
-    #[derive(Deserialize)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-    Ok(Option::<Borrowed<'a>>::deserialize(from)?.map_or(Cow::Borrowed(""), |text| text.0))
 }

@@ -2,21 +2,33 @@
 //!
 //! <https://docs.claude.com/en/api/messages>
 
-mod fields;
 mod messages;
 
-use serde_json::{Map, Value};
+use serde_json::json;
 
-use crate::canonical::{
-    ChatRequest, Effort, Message, OutputFormat, Reasoning, Role, Tool, ToolChoice, ToolInput, Weight,
-};
+use crate::canonical::{ChatRequest, Effort, Message, OutputFormat, Reasoning, Role, Tool, ToolChoice, ToolInput};
 use crate::dialect::Malformed;
-use crate::dialect::request;
-use fields::{Fields, Notes};
+use crate::dialect::fields::{Fields, Notes};
+
+/// Fields that concern cost, accounting, caches or comfort, wherever they stand.
+const HINTS: [&str; 13] = [
+    "anthropic_beta",
+    "anthropic_version",
+    "betas",
+    "cache_control",
+    "context_management",
+    "defer_loading",
+    "diagnostics",
+    "eager_input_streaming",
+    "fallbacks",
+    "input_examples",
+    "service_tier",
+    "speed",
+    "user_profile_id",
+];
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
-    let map: Map<String, Value> = request::read(body)?;
-    let mut fields = Fields::of_body(map);
+    let mut fields = Fields::of_body(body)?;
     let mut notes = Notes::default();
     let mut conversation = system(&mut fields, &mut notes)?;
     conversation.extend(messages::decode(&mut fields, &mut notes)?);
@@ -31,29 +43,37 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
         tools: tools(&mut fields, &mut notes)?,
         tool_choice,
         parallel_tool_calls,
-        max_output_tokens: Some(fields.integer("max_tokens")?.ok_or_else(|| no_limit(&fields))?),
+        max_output_tokens: Some(fields.count("max_tokens")?.ok_or_else(|| no_limit(&fields))?),
         temperature: fields.number("temperature")?,
         top_p: fields.number("top_p")?,
-        top_k: fields.integer("top_k")?,
-        stop: stop(&mut fields)?,
+        top_k: fields.count("top_k")?,
+        stop: fields.strings("stop_sequences")?,
         output,
         reasoning: Reasoning { effort, ..thinking(&mut fields, &mut notes)? },
         user: user(&mut fields, &mut notes)?,
         ..ChatRequest::default()
     };
-    if fields.take("service_tier").is_some_and(|tier| tier != "auto") {
-        notes.add("service_tier", Weight::Hint);
-    }
-    fields.note_rest(&mut notes);
+    fields.take_default("service_tier", "auto");
+    note_rest(&fields, &mut notes);
     Ok(ChatRequest { unmapped: notes.into_list(), ..request })
 }
 
+/// Notes what has not been taken. What is a hint wherever it stands is noted without its path, and so once.
+fn note_rest(fields: &Fields, notes: &mut Notes) {
+    for name in fields.rest() {
+        match HINTS.contains(&name) {
+            true => notes.hint(name),
+            false => notes.meaning(fields.path_of(name)),
+        }
+    }
+}
+
 fn no_limit(fields: &Fields) -> Malformed {
-    fields.wrong("max_tokens", "is required: say how many tokens the answer may have at most")
+    fields.wrong("max_tokens", "the number of tokens that the answer may have at most")
 }
 
 fn system(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Message>, Malformed> {
-    let parts = messages::content(fields, "system", notes)?.unwrap_or_default();
+    let parts = messages::content(fields, "system", notes)?;
     let message = Message { role: Role::System, parts };
     Ok(if message.parts.is_empty() { Vec::new() } else { vec![message] })
 }
@@ -63,22 +83,18 @@ fn tools(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Tool>, Malformed>
     for mut tool in fields.objects("tools")? {
         // Any other is the provider's own, and runs there.
         if tool.string("type")?.is_some_and(|kind| kind != "custom") {
-            tool.note_kind(notes);
+            notes.meaning(tool.path_of("type"));
             continue;
         }
-        let schema = tool.object("input_schema")?.ok_or_else(|| tool.wrong("input_schema", "is required"))?;
+        let schema = tool.needed_object("input_schema")?;
         tools.push(Tool {
             name: tool.needed_string("name")?,
             description: tool.string("description")?,
             input: ToolInput::Json { schema: Some(schema.into_value()), strict: tool.boolean("strict")? },
         });
         // Who may call it: the model itself, unless said otherwise.
-        if let Some(callers) = tool.take("allowed_callers")
-            && callers != serde_json::json!(["direct"])
-        {
-            notes.add(tool.path_of("allowed_callers"), Weight::Meaning);
-        }
-        tool.note_rest(notes);
+        tool.take_default("allowed_callers", &json!(["direct"]));
+        note_rest(&tool, notes);
     }
     Ok(tools)
 }
@@ -91,10 +107,10 @@ fn tool_choice(fields: &mut Fields, notes: &mut Notes) -> Result<(Option<ToolCho
         "none" => ToolChoice::None,
         "any" => ToolChoice::Required,
         "tool" => ToolChoice::Tool(choice.needed_string("name")?),
-        _ => return Err(choice.wrong("type", "must be `auto`, `any`, `tool` or `none`")),
+        _ => return Err(choice.wrong("type", "`auto`, `any`, `tool` or `none`")),
     };
     let parallel = choice.boolean("disable_parallel_tool_use")?.filter(|disabled| *disabled).map(|_| false);
-    choice.note_rest(notes);
+    note_rest(&choice, notes);
     Ok((Some(tool_choice), parallel))
 }
 
@@ -106,17 +122,17 @@ fn thinking(fields: &mut Fields, notes: &mut Notes) -> Result<Reasoning, Malform
     let visible = match display.as_deref() {
         None | Some("summarized") => Some(true),
         Some("omitted") => Some(false),
-        Some(_) => return Err(thinking.wrong("display", "must be `summarized` or `omitted`")),
+        Some(_) => return Err(thinking.wrong("display", "`summarized` or `omitted`")),
     };
-    let budget_tokens = thinking.integer("budget_tokens")?;
+    let budget_tokens = thinking.count("budget_tokens")?;
     let reasoning = match &*kind {
-        "enabled" if budget_tokens.is_none() => return Err(thinking.wrong("budget_tokens", "is required")),
+        "enabled" if budget_tokens.is_none() => return Err(thinking.wrong("budget_tokens", "a number of tokens")),
         "enabled" => Reasoning { budget_tokens, visible, ..Reasoning::default() },
         "adaptive" => Reasoning { enabled: Some(true), visible, ..Reasoning::default() },
         "disabled" => Reasoning { enabled: Some(false), ..Reasoning::default() },
-        _ => return Err(thinking.wrong("type", "must be `enabled`, `adaptive` or `disabled`")),
+        _ => return Err(thinking.wrong("type", "`enabled`, `adaptive` or `disabled`")),
     };
-    thinking.note_rest(notes);
+    note_rest(&thinking, notes);
     Ok(reasoning)
 }
 
@@ -126,34 +142,25 @@ fn output(fields: &mut Fields, notes: &mut Notes) -> Result<(Option<Effort>, Out
     if let Some(mut config) = fields.object("output_config")? {
         if let Some(word) = config.string("effort")? {
             let known = Effort::parse(&word);
-            effort = Some(known.ok_or_else(|| config.wrong("effort", "must be low, medium, high, xhigh or max"))?);
+            effort = Some(known.ok_or_else(|| config.wrong("effort", "low, medium, high, xhigh or max"))?);
         }
         format = config.object("format")?.or(format);
-        config.note_rest(notes);
+        note_rest(&config, notes);
     }
     let Some(mut format) = format else { return Ok((effort, OutputFormat::Text)) };
     if format.needed_string("type")? != "json_schema" {
-        return Err(format.wrong("type", "must be `json_schema`"));
+        return Err(format.wrong("type", "`json_schema`"));
     }
-    let schema = format.object("schema")?.ok_or_else(|| format.wrong("schema", "is required"))?.into_value();
-    format.note_rest(notes);
+    let schema = format.needed_object("schema")?.into_value();
+    note_rest(&format, notes);
     Ok((effort, OutputFormat::Schema { name: None, description: None, schema, strict: None }))
-}
-
-fn stop(fields: &mut Fields) -> Result<Vec<String>, Malformed> {
-    let texts = fields.list("stop_sequences")?.unwrap_or_default();
-    let text = |value| match value {
-        Value::String(text) => Ok(text),
-        _ => Err(fields.wrong("stop_sequences", "must be a list of strings")),
-    };
-    texts.into_iter().map(text).collect()
 }
 
 fn user(fields: &mut Fields, notes: &mut Notes) -> Result<Option<String>, Malformed> {
     let Some(mut metadata) = fields.object("metadata")? else { return Ok(None) };
     let user = metadata.string("user_id")?;
-    if metadata.has_rest() {
-        notes.add("metadata", Weight::Hint);
+    if metadata.rest().next().is_some() {
+        notes.hint("metadata");
     }
     Ok(user)
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::canonical::{Annotation, ChatAnswer, FinishReason, Part, Seal, Text, ToolCall, ToolKind, Usage, ids};
+use crate::canonical::{Annotation, ChatAnswer, FinishReason, On, Part, Seal, Text, ToolCall, ToolKind, Usage, ids};
 use crate::dialect::AnswerContext;
 
 /// The answer as a message that is told at once.
@@ -25,11 +25,21 @@ pub(super) fn answer(answer: &ChatAnswer, context: &AnswerContext) -> Bytes {
         r#type: "message",
         role: "assistant",
         model: &context.request.model,
-        content: answer.parts.iter().filter_map(|part| block_of(part, answer)).collect(),
+        content: answer.parts.iter().flat_map(|part| blocks_of(part, answer)).collect(),
         stop: stop_of(answer),
         usage: usage_of(answer.usage),
     };
     serde_json::to_vec(&message).expect("texts and values are JSON").into()
+}
+
+/// The block that tells `part`, and before it one that tells the mark on a call: clients look for calls at the end.
+fn blocks_of(part: &Part, answer: &ChatAnswer) -> Vec<Box<RawValue>> {
+    let Some(block) = block_of(part, answer) else { return Vec::new() };
+    let mark = match part {
+        Part::ToolCall(ToolCall { id, seal: Some(seal), .. }) => Some(mark_block(seal, id)),
+        _ => None,
+    };
+    mark.and_then(|mark| serde_json::value::to_raw_value(&mark).ok()).into_iter().chain([block]).collect()
 }
 
 /// `part` as a block, its JSON as it was told: numbers in a tool's input keep their spelling.
@@ -46,6 +56,11 @@ fn block_of(part: &Part, answer: &ChatAnswer) -> Option<Box<RawValue>> {
         _ => return None,
     };
     serde_json::value::to_raw_value(&block).ok()
+}
+
+/// A call has no place for a mark. Thoughts that are not told have, and clients send them again with the call.
+pub(super) fn mark_block(seal: &Seal, id: &str) -> Value {
+    json!({ "type": "redacted_thinking", "data": seal.token_on(&On::Call(tool_id(id))) })
 }
 
 fn text_block(text: &Text) -> Value {

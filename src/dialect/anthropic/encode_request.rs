@@ -27,7 +27,7 @@ const MAX_USER: usize = 256;
 
 pub(super) fn encode(request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
     let generation = Generation::of(to.model);
-    let mut conversation = messages::encode(&request.messages, to, losses);
+    let mut conversation = messages::encode(request, to, losses);
     let tools = tools::encode(request, generation, losses);
     let choice = tools::choice(request, &tools, losses);
     let max_tokens = request.max_output_tokens.unwrap_or_else(|| to.quirks.max_output_tokens(to.model));

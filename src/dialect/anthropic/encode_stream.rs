@@ -2,12 +2,12 @@
 //!
 //! <https://docs.claude.com/en/docs/build-with-claude/streaming>
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::encode::{citation_of, stop_of, token_of, tool_id, usage_of};
+use super::encode::{citation_of, mark_block, stop_of, token_of, tool_id, usage_of};
 use super::error;
-use crate::canonical::{ChatAnswer, Part, Seal, ToolKind};
+use crate::canonical::{ChatAnswer, Part, Seal, ToolCall, ToolKind};
+use crate::dialect::json::write_json;
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -18,8 +18,13 @@ pub(super) struct MessageEncoder {
     model: String,
     /// The place of the block that is open, or of the next.
     index: u32,
-    /// Thoughts have begun. They are announced when their first words come: without any they are another kind of block.
-    thinks: bool,
+    /// The block is announced. Texts and thoughts are when their first words come: a text without any is no block, thoughts
+    /// without any are another kind of block.
+    announced: bool,
+    /// A call that is announced when the first of its arguments come: a mark on it goes before it.
+    called: Option<ToolCall>,
+    /// The mark on the call has been told.
+    is_marked: bool,
     /// What is being written is the text for a tool that takes text, as one string in a JSON object.
     is_custom: bool,
 }
@@ -27,15 +32,24 @@ pub(super) struct MessageEncoder {
 impl MessageEncoder {
     pub(super) fn new(context: &AnswerContext) -> Self {
         let (id, model) = (format!("msg_{}", context.id), context.request.model.clone());
-        Self { id, model, index: 0, thinks: false, is_custom: false }
+        Self { id, model, index: 0, announced: false, called: None, is_marked: false, is_custom: false }
     }
 
-    fn start_block(&self, block: &Value, out: &mut Vec<u8>) {
+    fn announce(&mut self, block: &Value, out: &mut Vec<u8>) {
+        self.announced = true;
         let event = json!({ "type": "content_block_start", "index": self.index, "content_block": block });
         write_event("content_block_start", &event, out);
     }
 
+    /// Texts and refusals.
+    fn announce_text(&mut self, out: &mut Vec<u8>) {
+        if !self.announced {
+            self.announce(&json!({ "type": "text", "text": "" }), out);
+        }
+    }
+
     fn stop_block(&mut self, out: &mut Vec<u8>) {
+        self.announced = false;
         let event = json!({ "type": "content_block_stop", "index": self.index });
         write_event("content_block_stop", &event, out);
         self.index += 1;
@@ -54,6 +68,23 @@ impl MessageEncoder {
         out.extend_from_slice(b"}}\n\n");
     }
 
+    fn announce_call(&mut self, out: &mut Vec<u8>) {
+        let Some(call) = self.called.take() else { return };
+        let id = tool_id(&call.id);
+        self.announce(&json!({ "type": "tool_use", "id": id, "name": call.name, "input": {} }), out);
+        self.is_custom = call.kind == ToolKind::Custom;
+        if self.is_custom {
+            self.write_delta("input_json_delta", "partial_json", "{\"input\":\"", out);
+        }
+    }
+
+    /// The mark on a call, in a block of its own: no other may be open.
+    fn mark_call(&mut self, seal: &Seal, id: &str, out: &mut Vec<u8>) {
+        self.announce(&mark_block(seal, id), out);
+        self.stop_block(out);
+        self.is_marked = true;
+    }
+
     fn write_arguments(&self, fragment: &str, out: &mut Vec<u8>) {
         if self.is_custom {
             // The inside of a JSON string.
@@ -65,19 +96,19 @@ impl MessageEncoder {
     }
 
     fn think(&mut self, text: &str, out: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.thinks, true) {
-            self.start_block(&json!({ "type": "thinking", "thinking": "", "signature": "" }), out);
+        if !self.announced {
+            self.announce(&json!({ "type": "thinking", "thinking": "", "signature": "" }), out);
         }
         self.write_delta("thinking_delta", "thinking", text, out);
     }
 
     /// Thoughts end with a signature, or a client would not send them again.
     fn close_thoughts(&mut self, seal: Option<&Seal>, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.thinks, false) {
+        if self.announced {
             self.write_delta("signature_delta", "signature", &token_of(seal), out);
             self.stop_block(out);
         } else if let Some(seal) = seal {
-            self.start_block(&json!({ "type": "redacted_thinking", "data": seal.token() }), out);
+            self.announce(&json!({ "type": "redacted_thinking", "data": seal.token() }), out);
             self.stop_block(out);
         }
     }
@@ -98,34 +129,36 @@ impl Encoder for MessageEncoder {
         write_event("message_start", &json!({ "type": "message_start", "message": message }), out);
     }
 
-    fn open(&mut self, part: &Part, out: &mut Vec<u8>) {
-        match part {
-            Part::Text(_) | Part::Refusal(_) => self.start_block(&json!({ "type": "text", "text": "" }), out),
-            Part::ToolCall(call) => {
-                let id = tool_id(&call.id);
-                self.start_block(&json!({ "type": "tool_use", "id": id, "name": call.name, "input": {} }), out);
-                self.is_custom = call.kind == ToolKind::Custom;
-                if self.is_custom {
-                    self.write_delta("input_json_delta", "partial_json", "{\"input\":\"", out);
-                }
-            }
-            _ => {}
+    fn open(&mut self, part: &Part, _out: &mut Vec<u8>) {
+        if let Part::ToolCall(call) = part {
+            (self.called, self.is_marked) = (Some(call.clone()), false);
         }
     }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
         match delta {
             Delta::Text { text: "", .. } => {}
-            Delta::Text { text, .. } | Delta::Refusal(text) => self.write_delta("text_delta", "text", text, out),
+            Delta::Text { text, .. } | Delta::Refusal(text) => {
+                self.announce_text(out);
+                self.write_delta("text_delta", "text", text, out);
+            }
             Delta::Reasoning(text) => self.think(text, out),
-            Delta::Arguments(fragment) => self.write_arguments(fragment, out),
+            Delta::Arguments(fragment) => {
+                self.announce_call(out);
+                self.write_arguments(fragment, out);
+            }
             Delta::Annotation(annotation) => {
+                self.announce_text(out);
                 let delta = json!({ "type": "citations_delta", "citation": citation_of(annotation) });
                 let event = json!({ "type": "content_block_delta", "index": self.index, "delta": delta });
                 write_event("content_block_delta", &event, out);
             }
-            // Written at the end of what it is on; texts and calls have no place for one.
-            Delta::Seal(_) => {}
+            // That on thoughts is written at their end. Texts have no place for one, and may be told without.
+            Delta::Seal(seal) => {
+                if let Some(id) = self.called.as_ref().map(|call| call.id.clone()) {
+                    self.mark_call(seal, &id, out);
+                }
+            }
         }
     }
 
@@ -133,10 +166,18 @@ impl Encoder for MessageEncoder {
         if let Part::Reasoning { seal, .. } = part {
             return self.close_thoughts(seal.as_ref(), out);
         }
+        self.announce_call(out);
         if std::mem::replace(&mut self.is_custom, false) {
             self.write_delta("input_json_delta", "partial_json", "\"}", out);
         }
-        self.stop_block(out);
+        if self.announced {
+            self.stop_block(out);
+        }
+        if let Part::ToolCall(ToolCall { id, seal: Some(seal), .. }) = part
+            && !self.is_marked
+        {
+            self.mark_call(seal, id, out);
+        }
     }
 
     fn finish(&mut self, answer: &ChatAnswer, out: &mut Vec<u8>) {
@@ -157,8 +198,4 @@ fn write_event(name: &str, event: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\ndata: ");
     write_json(event, out);
     out.extend_from_slice(b"\n\n");
-}
-
-fn write_json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, value).expect("texts and values are JSON");
 }

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::dialect::upstream_error::own_words;
 use crate::error::{Complaint, Error};
 use crate::framing::sse;
 
@@ -23,10 +24,8 @@ struct ErrorObject<'a> {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && is_in_shape(body)
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, is_in_shape) {
+        return body;
     }
     let body = ErrorBody { r#type: "error", error: ErrorObject { r#type: type_of(error), message: message_of(error) } };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
@@ -37,8 +36,8 @@ pub(super) fn frame(error: &Error) -> Bytes {
     sse::write_json(Some("error"), &body(error))
 }
 
-fn is_in_shape(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["type"] == "error" && body["error"].is_object())
+fn is_in_shape(body: &Value) -> bool {
+    body["type"] == "error" && body["error"].is_object()
 }
 
 /// The message, in the words that Anthropic's clients look for where they shorten a conversation and try again.

@@ -11,7 +11,6 @@ mod encode_request;
 mod encode_stream;
 mod error;
 mod observe;
-mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -64,7 +63,7 @@ impl Dialect for Anthropic {
             return Some(Endpoint::chat("/messages", query));
         }
         let count = Endpoint::chat("/messages/count_tokens", query);
-        Some(Endpoint { stream: Some(false), is_translated: false, ..count })
+        self.urls().contains(&path).then_some(Endpoint { stream: Some(false), is_translated: false, ..count })
     }
 
     fn sample_request(&self, model: &str) -> String {
@@ -82,7 +81,7 @@ impl Dialect for Anthropic {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::parse(body)
+        Request::read(body, false)
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {

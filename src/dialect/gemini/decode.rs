@@ -6,9 +6,10 @@ use serde::de::Error;
 use serde_json::value::RawValue;
 
 use super::partial::Partial;
-use super::wire::{Candidate, Chunk, FunctionCall, Part, Str, UsageMetadata};
+use super::wire::{Candidate, Chunk, FunctionCall, Part, UsageMetadata};
 use super::{finish, grounding, logprobs};
 use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, Logprob, ToolKind};
+use crate::dialect::json::Str;
 use crate::dialect::{Decoder, Sink};
 use crate::framing::sse::Event;
 
@@ -171,11 +172,12 @@ impl Reader {
     }
 }
 
+/// The signature first: where calls have no place for it, it can be told before the call.
 fn end_call(key: u32, arguments: &str, signature: Option<&str>, sink: Sink<'_>) {
-    sink(ChatEvent::Arguments { key, fragment: Cow::Borrowed(arguments) });
     if let Some(signature) = signature {
         sink(ChatEvent::Seal(Cow::Borrowed(signature)));
     }
+    sink(ChatEvent::Arguments { key, fragment: Cow::Borrowed(arguments) });
     sink(ChatEvent::Boundary);
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{error, finish, grounding, logprobs};
 use crate::canonical::{ChatAnswer, Logprob, Part, Seal, ToolCall, ToolKind};
+use crate::dialect::json::write_json;
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -163,7 +164,7 @@ fn tail(answer: &ChatAnswer, context: &AnswerContext) -> Vec<u8> {
 
 fn write_field(name: &str, value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
-    serde_json::to_writer(out, value).expect("a value in memory is JSON");
+    write_json(value, out);
 }
 
 fn write_text(text: &str, is_thought: bool, seal: Option<&Seal>, out: &mut Vec<u8>) {

@@ -4,9 +4,11 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::dialect::upstream_error::own_words;
 use crate::error::Error;
 
 #[derive(Debug, Serialize)]
@@ -19,19 +21,24 @@ struct ErrorObject {
     code: u16,
     message: String,
     status: &'static str,
-    details: [Value; 0],
+    details: Vec<Value>,
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && is_in_shape(body)
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, is_in_shape) {
+        return body;
     }
     let code = own_status(error.status());
-    let body =
-        ErrorBody { error: ErrorObject { code, message: error.to_string(), status: word_for(code), details: [] } };
+    let details = retry_info(error).into_iter().collect();
+    let body = ErrorBody { error: ErrorObject { code, message: error.to_string(), status: word_for(code), details } };
     Bytes::from(serde_json::to_vec(&body).expect("strings and numbers are JSON"))
+}
+
+/// When to ask again. Google's clients look for it here and not in the header field that says so.
+fn retry_info(error: &Error) -> Option<Value> {
+    let Error::UpstreamStatus { headers, .. } = error else { return None };
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(json!({ "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": format!("{seconds}s") }))
 }
 
 /// Google's SDKs raise on any event whose data begins with a top-level `error` that has a status for its `code`.
@@ -44,9 +51,8 @@ pub(super) fn frame(error: &Error) -> Bytes {
     frame.into()
 }
 
-fn is_in_shape(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body)
-        .is_ok_and(|body| body["error"]["code"].is_u64() && body["error"]["status"].is_string())
+fn is_in_shape(body: &Value) -> bool {
+    body["error"]["code"].is_u64() && body["error"]["status"].is_string()
 }
 
 /// Google knows no 529.
@@ -112,6 +118,17 @@ mod tests {
         assert_eq!(body(&upstream(429, own)), own);
         let foreign = body(&upstream(429, r#"{"error":{"message":"words","code":"slow"}}"#));
         assert_eq!(foreign, r#"{"error":{"code":429,"message":"words","status":"RESOURCE_EXHAUSTED","details":[]}}"#);
+    }
+
+    #[test]
+    fn when_to_ask_again_is_told_where_google_tells_it() {
+        let mut error = upstream(429, "{}");
+        if let Error::UpstreamStatus { headers, .. } = &mut error {
+            headers.insert(RETRY_AFTER, http::HeaderValue::from_static("7"));
+        }
+        let body: Value = serde_json::from_slice(&body(&error)).unwrap();
+        let details = json!([{ "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s" }]);
+        assert_eq!(body["error"]["details"], details);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::canonical::Logprob;
+use crate::dialect::json::write_json;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -56,5 +57,5 @@ pub(super) fn write(logprobs: &[Logprob], out: &mut Vec<u8>) {
             .map(|logprob| Top { candidates: logprob.top.iter().map(token).collect() })
             .collect(),
     };
-    serde_json::to_writer(out, &result).expect("strings and numbers are JSON");
+    write_json(&result, out);
 }

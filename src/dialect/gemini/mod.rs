@@ -9,7 +9,6 @@ mod decode_request;
 mod encode;
 mod encode_request;
 mod error;
-mod fields;
 mod finish;
 mod grounding;
 mod logprobs;
@@ -23,7 +22,7 @@ mod url;
 mod wire;
 
 use bytes::Bytes;
-use http::{HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
@@ -36,6 +35,8 @@ use crate::error::Error;
 pub use array::ArrayWriter;
 
 const NAME: &str = "gemini";
+/// What is asked of models at `/v1`, too, where Google's SDKs go by default now. Names of models may have a colon of their own.
+const ACTIONS: [&str; 4] = [":generateContent", ":streamGenerateContent", ":countTokens", ":embedContent"];
 const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// The dialect of `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
@@ -59,7 +60,7 @@ impl Dialect for Gemini {
     }
 
     fn urls(&self) -> &'static [&'static str] {
-        &["/v1beta/models/{*id}"]
+        &["/v1beta/models/{*id}", "/v1/models/{*id}"]
     }
 
     fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
@@ -83,7 +84,13 @@ impl Dialect for Gemini {
     }
 
     fn owns(&self, path: &str) -> bool {
-        path.starts_with("/v1beta/")
+        let is_asked_of_a_model = || ACTIONS.iter().any(|action| path.ends_with(action));
+        path.starts_with("/v1beta/") || (path.starts_with("/v1/models/") && is_asked_of_a_model())
+    }
+
+    /// Google's SDKs list models at `/v1`, too.
+    fn marks(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(API_KEY)
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {

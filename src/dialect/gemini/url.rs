@@ -30,7 +30,8 @@ fn path_of(model: &str, action: &str) -> String {
 
 /// What a client says by asking at `path`: the model, and whether to stream.
 pub(super) fn endpoint_at(path: &str, query: Option<&str>) -> Option<Endpoint> {
-    let named = percent_decode_str(path.strip_prefix("/v1beta/models/")?).decode_utf8().ok()?;
+    let named = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"))?;
+    let named = percent_decode_str(named).decode_utf8().ok()?;
     let (model, action) = named.rsplit_once(':')?;
     let is_stream = action == "streamGenerateContent";
     let (mut query, is_sse) = own_query(query.unwrap_or_default());
@@ -84,6 +85,7 @@ mod tests {
         assert_eq!(stream.path.to("own"), "/models/own:streamGenerateContent?alt=sse");
         let count = endpoint_at("/v1beta/models/m:countTokens", None).unwrap();
         assert_eq!((count.is_translated, &*count.path.to("own")), (false, "/models/own:countTokens"));
+        assert_eq!(endpoint_at("/v1/models/a/b:generateContent", None).unwrap().model.as_deref(), Some("a/b"));
         assert!(endpoint_at("/v1beta/models/m", None).is_none());
     }
 }

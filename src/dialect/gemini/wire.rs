@@ -11,6 +11,7 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 
 use crate::canonical;
+use crate::dialect::json::Str;
 
 /// The data of one event, or a whole answer, or an error.
 #[derive(Debug, Deserialize)]
@@ -39,11 +40,6 @@ impl<'a> Chunk<'a> {
         Some((reason, feedback.block_reason_message.as_ref()))
     }
 }
-
-/// A string. In an `Option`, serde would copy a `Cow`; this it borrows.
-#[derive(Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Str<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// One of the answers: there is one unless more were asked for.
 #[derive(Debug, Deserialize)]

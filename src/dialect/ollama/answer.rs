@@ -2,13 +2,10 @@
 
 use super::wire::Line;
 use crate::canonical::Usage;
-use crate::dialect::UpstreamError;
+use crate::dialect::{UpstreamError, answer};
 
 pub(super) fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
-    let Ok(answer) = serde_json::from_slice::<Line<'_>>(body) else {
-        // Not an answer we know, but JSON is JSON.
-        return serde_json::from_slice::<serde::de::IgnoredAny>(body).map(|_| Ok(None));
-    };
+    let Some(answer) = answer::read::<Line<'_>>(body)? else { return Ok(Ok(None)) };
     match answer.error(body) {
         Some(error) => Ok(Err(error)),
         None => Ok(Ok(answer.usage())),

@@ -1,23 +1,21 @@
 //! Reads the conversation of a request.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::fields::Fields;
-use crate::canonical::{Media, Message, Part, Role, Source, ToolCall, ToolResult, Unmapped, ids};
+use crate::canonical::{Media, Message, OpenCalls, Part, Role, Source, ToolCall, ToolResult, ids};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
-pub(super) fn decode(list: Vec<Value>, unmapped: &mut Vec<Unmapped>) -> Result<Vec<Message>, Malformed> {
+pub(super) fn decode(request: &mut Fields, notes: &mut Notes) -> Result<Vec<Message>, Malformed> {
+    let mut messages = Vec::new();
     let mut conversation = Conversation::default();
-    for (index, value) in list.into_iter().enumerate() {
-        let mut fields = Fields::of(value, "messages", &format!("messages[{index}]"))?;
-        let message = conversation.message(&mut fields, unmapped)?;
-        fields.leave(unmapped);
+    for mut fields in request.objects("messages")? {
+        let message = conversation.message(&mut fields, notes)?;
+        notes.rest(&fields, &[]);
         // An empty message says nothing, and some providers refuse one.
-        conversation.messages.extend((!message.parts.is_empty()).then_some(message));
+        messages.extend((!message.parts.is_empty()).then_some(message));
     }
-    Ok(conversation.messages)
+    Ok(messages)
 }
 
 /// The pictures of a message: before its text, as Ollama shows them to a model.
@@ -25,46 +23,30 @@ pub(super) fn images(fields: &mut Fields) -> Result<Vec<Part>, Malformed> {
     let images = fields.list("images")?;
     let image = |value: Value| value.as_str().and_then(picture).map(Part::Image);
     let images: Option<Vec<Part>> = images.into_iter().map(image).collect();
-    images.ok_or_else(|| fields.malformed("images", "an array of pictures in base64"))
+    images.ok_or_else(|| fields.wrong("images", "a list of pictures in base64"))
 }
 
 /// The picture that is written as `text`: Ollama wants bare base64, but frontends forget to cut what stands before it.
 fn picture(text: &str) -> Option<Media> {
     let mut media = match text.starts_with("data:") {
         true => Media::from_url(text),
-        false => Media { source: Source::Data(text.to_owned()), media_type: None, name: None, detail: None },
+        false => Source::Data(text.to_owned()).into(),
     };
-    let Source::Data(data) = &media.source else { return None };
-    // Sixteen characters are twelve bytes, and enough to know a picture by.
-    let start = STANDARD.decode(data.get(..data.len().min(16))?).ok().filter(|start| !start.is_empty())?;
-    media.media_type = media_type(&start).map(str::to_owned).or(media.media_type);
+    media.beginning().filter(|beginning| !beginning.is_empty())?;
+    media.media_type = media.apparent_type().map(str::to_owned).or(media.media_type);
     Some(media)
-}
-
-/// The type of the picture that begins with `bytes`.
-fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [b'B', b'M', ..] => Some("image/bmp"),
-        _ => None,
-    }
 }
 
 /// What has been read of a conversation.
 #[derive(Default)]
 struct Conversation {
-    messages: Vec<Message>,
     /// Every call so far, as its name and arguments, to give names to those that have none.
     seen: Vec<String>,
-    /// The calls that no result has come for, by id and tool.
-    waiting: Vec<(String, String)>,
+    open: OpenCalls,
 }
 
 impl Conversation {
-    fn message(&mut self, fields: &mut Fields, unmapped: &mut Vec<Unmapped>) -> Result<Message, Malformed> {
+    fn message(&mut self, fields: &mut Fields, notes: &mut Notes) -> Result<Message, Malformed> {
         let role = fields.text("role")?.unwrap_or_default().to_ascii_lowercase();
         let mut parts = images(fields)?;
         let content = fields.text("content")?.map(Part::text);
@@ -76,10 +58,8 @@ impl Conversation {
                 let thoughts = fields.text("thinking")?.map(|text| Part::Reasoning { text, seal: None });
                 parts.splice(0..0, thoughts);
                 parts.extend(content);
-                for (index, call) in fields.list("tool_calls")?.into_iter().enumerate() {
-                    let path = fields.path(&format!("tool_calls[{index}]"));
-                    let call = self.call(Fields::of(call, "messages", &path)?, unmapped)?;
-                    parts.push(Part::ToolCall(call));
+                for call in fields.objects("tool_calls")? {
+                    parts.push(Part::ToolCall(self.call(call, notes)?));
                 }
                 return Ok(Message { role: Role::Assistant, parts });
             }
@@ -88,32 +68,32 @@ impl Conversation {
                 let result = self.result(fields, parts)?;
                 return Ok(Message { role: Role::User, parts: vec![Part::ToolResult(result)] });
             }
-            _ => return Err(fields.malformed("role", "system, user, assistant or tool")),
+            _ => return Err(fields.wrong("role", "system, user, assistant or tool")),
         };
         parts.extend(content);
         Ok(Message { role, parts })
     }
 
-    fn call(&mut self, mut call: Fields, unmapped: &mut Vec<Unmapped>) -> Result<ToolCall, Malformed> {
-        let function = call.take("function").ok_or_else(|| call.malformed("function", "an object"))?;
-        let mut function = Fields::of(function, "messages", &call.path("function"))?;
-        let name = function.text("name")?.ok_or_else(|| function.malformed("name", "a non-empty string"))?;
+    fn call(&mut self, mut call: Fields, notes: &mut Notes) -> Result<ToolCall, Malformed> {
+        let mut function = call.needed_object("function")?;
+        let name = function.needed_text("name")?;
         let arguments = match function.take("arguments") {
             None => "{}".to_owned(),
             Some(arguments @ Value::Object(_)) => arguments.to_string(),
             // As OpenAI writes them.
             Some(Value::String(text)) if serde_json::from_str::<serde_json::Map<String, Value>>(&text).is_ok() => text,
-            Some(_) => return Err(function.malformed("arguments", "an object")),
+            Some(_) => return Err(function.wrong("arguments", "an object")),
         };
         let given = call.text("id")?;
         let id = given.unwrap_or_else(|| self.name_for(&name, &arguments));
-        self.waiting.push((id.clone(), name.clone()));
         // All calls are of functions, and the place of one among the others is that in the list.
         call.take("type");
         function.take("index");
-        function.leave(unmapped);
-        call.leave(unmapped);
-        Ok(ToolCall { id, name, arguments, ..ToolCall::default() })
+        notes.rest(&function, &[]);
+        notes.rest(&call, &[]);
+        let call = ToolCall { id, name, arguments, ..ToolCall::default() };
+        self.open.push(&call, &*call.id);
+        Ok(call)
     }
 
     /// A name for a call that has none, the same again in every request that the call is in.
@@ -125,25 +105,15 @@ impl Conversation {
         id
     }
 
-    /// The result that `parts` are. Where it does not say of which call, it is that of the first one of its tool that waits,
-    /// or of the first one that waits at all.
+    /// The result that `parts` are.
     fn result(&mut self, fields: &mut Fields, parts: Vec<Part>) -> Result<ToolResult, Malformed> {
-        let id = fields.text("tool_call_id")?;
+        let call_id = fields.text("tool_call_id")?.unwrap_or_default();
         // `name` is what elder clients wrote.
         let (name, elder) = (fields.text("tool_name")?, fields.text("name")?);
-        let name = name.or(elder);
-        let by_name = || self.waiting.iter().position(|(_, called)| name.as_ref() == Some(called));
-        let at = match &id {
-            Some(id) => self.waiting.iter().position(|(waiting, _)| waiting == id),
-            None => by_name().or((!self.waiting.is_empty()).then_some(0)),
-        };
-        let call = at.map(|at| self.waiting.remove(at));
-        let (call_id, called) = call.map_or((None, None), |(id, name)| (Some(id), Some(name)));
-        Ok(ToolResult {
-            call_id: id.or(call_id).unwrap_or_default(),
-            name: name.or(called),
-            parts,
-            ..ToolResult::default()
+        let result = ToolResult { call_id, name: name.or(elder), parts, ..ToolResult::default() };
+        Ok(match self.open.answer_or_first(&result) {
+            Some(call) => ToolResult { call_id: call.native, name: result.name.or(Some(call.name)), ..result },
+            None => result,
         })
     }
 }

@@ -1,18 +1,15 @@
 //! Reads a client's request.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::decode_messages::{self, images};
 use super::decode_options;
-use super::fields::Fields;
-use crate::canonical::{
-    ChatRequest, Effort, Message, OutputFormat, Part, Reasoning, Role, Tool, ToolInput, Unmapped, Weight,
-};
-use crate::dialect::Shape;
-use crate::dialect::request::{self, Malformed};
+use crate::canonical::{ChatRequest, Effort, Message, OutputFormat, Part, Reasoning, Role, Tool, ToolInput};
+use crate::dialect::fields::{Fields, Notes};
+use crate::dialect::{Malformed, Shape};
 
 pub(super) fn decode(shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed> {
-    let mut fields = Fields::of_request(request::read::<Map<String, Value>>(body)?);
+    let mut fields = Fields::of_body(body)?;
     let mut request = ChatRequest {
         model: fields.text("model")?.unwrap_or_default(),
         stream: fields.boolean("stream")?.unwrap_or(true),
@@ -20,23 +17,23 @@ pub(super) fn decode(shape: Shape, body: &[u8]) -> Result<ChatRequest, Malformed
         include_usage: true,
         ..ChatRequest::default()
     };
-    let mut unmapped = Vec::new();
+    let mut notes = Notes::default();
     match shape {
         Shape::Completion => request.messages = prompt(&mut fields)?,
         Shape::Chat | Shape::Array => {
-            request.messages = decode_messages::decode(fields.list("messages")?, &mut unmapped)?;
-            request.tools = tools(fields.list("tools")?, &mut unmapped)?;
+            request.messages = decode_messages::decode(&mut fields, &mut notes)?;
+            request.tools = tools(&mut fields, &mut notes)?;
         }
     }
     request.output = format(&mut fields)?;
     request.reasoning = think(&mut fields)?;
     request.logprobs = logprobs(&mut fields)?;
-    if let Some(options) = fields.take("options") {
-        decode_options::decode(options, &mut request, &mut unmapped)?;
+    if let Some(options) = fields.object("options")? {
+        decode_options::decode(options, &mut request, &mut notes)?;
     }
-    residence(&mut fields, &mut unmapped)?;
-    fields.leave(&mut unmapped);
-    request.unmapped = unmapped;
+    residence(&mut fields, &mut notes)?;
+    notes.rest(&fields, &[]);
+    request.unmapped = notes.into_list();
     Ok(request)
 }
 
@@ -50,27 +47,21 @@ fn prompt(fields: &mut Fields) -> Result<Vec<Message>, Malformed> {
     Ok(system.into_iter().chain(user).collect())
 }
 
-fn tools(list: Vec<Value>, unmapped: &mut Vec<Unmapped>) -> Result<Vec<Tool>, Malformed> {
+fn tools(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Tool>, Malformed> {
     let mut tools = Vec::new();
-    for (index, value) in list.into_iter().enumerate() {
-        let path = format!("tools[{index}]");
-        let mut tool = Fields::of(value, "tools", &path)?;
+    for mut tool in fields.objects("tools")? {
         let kind = tool.text("type")?;
         if kind.is_some_and(|kind| kind != "function") {
-            unmapped.push(Unmapped { param: tool.path("type"), weight: Weight::Meaning });
+            notes.meaning(tool.path_of("type"));
             continue;
         }
-        let function = tool.take("function").ok_or_else(|| tool.malformed("function", "an object"))?;
-        let mut function = Fields::of(function, "tools", &tool.path("function"))?;
-        let name = function.text("name")?.ok_or_else(|| function.malformed("name", "a non-empty string"))?;
-        let schema = function.take("parameters");
-        if schema.as_ref().is_some_and(|schema| !schema.is_object()) {
-            return Err(function.malformed("parameters", "a JSON Schema object"));
-        }
+        let mut function = tool.needed_object("function")?;
+        let name = function.needed_text("name")?;
+        let schema = function.object("parameters")?.map(Fields::into_value);
         let (description, strict) = (function.text("description")?, function.boolean("strict")?);
         tools.push(Tool { name, description, input: ToolInput::Json { schema, strict } });
-        function.leave(unmapped);
-        tool.leave(unmapped);
+        notes.rest(&function, &[]);
+        notes.rest(&tool, &[]);
     }
     Ok(tools)
 }
@@ -84,7 +75,7 @@ fn format(fields: &mut Fields) -> Result<OutputFormat, Malformed> {
         Some(schema @ Value::Object(_)) => {
             Ok(OutputFormat::Schema { name: None, description: None, schema, strict: None })
         }
-        Some(_) => Err(fields.malformed("format", "\"json\" or a JSON Schema")),
+        Some(_) => Err(fields.wrong("format", "\"json\" or a JSON Schema")),
     }
 }
 
@@ -96,8 +87,8 @@ fn think(fields: &mut Fields) -> Result<Reasoning, Malformed> {
         Some(Value::Bool(true)) => Reasoning { enabled: Some(true), visible: Some(true), ..Reasoning::default() },
         Some(level) => {
             let effort = level.as_str().and_then(Effort::parse);
-            let effort = effort
-                .ok_or_else(|| fields.malformed("think", "true, false, \"low\", \"medium\", \"high\" or \"max\""))?;
+            let effort =
+                effort.ok_or_else(|| fields.wrong("think", "true, false, \"low\", \"medium\", \"high\" or \"max\""))?;
             Reasoning { effort: Some(effort), visible: Some(true), ..Reasoning::default() }
         }
     };
@@ -107,21 +98,20 @@ fn think(fields: &mut Fields) -> Result<Reasoning, Malformed> {
 /// How many alternatives are wanted says something only where probabilities are.
 fn logprobs(fields: &mut Fields) -> Result<Option<u32>, Malformed> {
     let wanted = fields.boolean("logprobs")?.unwrap_or(false);
-    let top = fields.integer("top_logprobs")?.unwrap_or(0);
+    let top = decode_options::integer(fields, "top_logprobs")?.unwrap_or(0);
     let top = u32::try_from(top).ok().filter(|top| *top <= 20);
-    let top = top.ok_or_else(|| fields.malformed("top_logprobs", "between 0 and 20"))?;
+    let top = top.ok_or_else(|| fields.wrong("top_logprobs", "between 0 and 20"))?;
     Ok(wanted.then_some(top))
 }
 
 /// What concerns only the machine that the model is on. That a conversation which is too long for it is cut is the default.
-fn residence(fields: &mut Fields, unmapped: &mut Vec<Unmapped>) -> Result<(), Malformed> {
-    let mut hint = |name: &str| unmapped.push(Unmapped { param: name.to_owned(), weight: Weight::Hint });
+fn residence(fields: &mut Fields, notes: &mut Notes) -> Result<(), Malformed> {
     if fields.take("keep_alive").is_some() {
-        hint("keep_alive");
+        notes.hint("keep_alive");
     }
     for name in ["truncate", "shift"] {
         if fields.boolean(name)? == Some(false) {
-            hint(name);
+            notes.hint(name);
         }
     }
     Ok(())

@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::dialect::upstream_error::own_words;
 use crate::error::Error;
 
 #[derive(Debug, Serialize)]
@@ -14,10 +14,8 @@ struct ErrorBody {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && is_in_shape(body)
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, |body| body["error"].is_string()) {
+        return body;
     }
     let body = ErrorBody { error: error.to_string() };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))
@@ -30,10 +28,6 @@ pub(super) fn frame(error: &Error) -> Bytes {
     line.retain(|byte| !matches!(byte, b'\n' | b'\r'));
     line.push(b'\n');
     line.into()
-}
-
-fn is_in_shape(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["error"].is_string())
 }
 
 #[cfg(test)]

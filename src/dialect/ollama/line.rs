@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::call::Call;
 use crate::canonical::{FinishReason, Logprob, Usage};
+use crate::dialect::json::write_json;
 use crate::dialect::{AnswerContext, Shape};
 
 /// What a line says.
@@ -62,7 +63,8 @@ impl End {
             prompt_eval_count: usage.map(|usage| usage.input_tokens),
             prompt_eval_duration: nanoseconds(took.prompt),
             eval_count: usage.map(|usage| usage.output_tokens),
-            eval_duration: nanoseconds(took.answer),
+            // What came all at once was generated before it came.
+            eval_duration: nanoseconds(if took.answer.is_zero() { took.total } else { took.answer }),
         }
     }
 }
@@ -86,7 +88,7 @@ impl LineWriter {
     pub(super) fn new(context: &AnswerContext) -> Self {
         let mut head = b"{\"model\":".to_vec();
         // Ollama calls a model what its client calls it.
-        json(&context.request.model, &mut head);
+        write_json(&context.request.model, &mut head);
         head.extend_from_slice(b",\"created_at\":\"");
         Self { shape: context.shape, head, created: Duration::new(context.created, context.created_nanos) }
     }
@@ -105,28 +107,28 @@ impl LineWriter {
         } else {
             b"\",\"response\":"
         });
-        json(said.content, out);
+        write_json(said.content, out);
         if !said.thinking.is_empty() {
             out.extend_from_slice(b",\"thinking\":");
-            json(said.thinking, out);
+            write_json(said.thinking, out);
         }
         if !said.tool_calls.is_empty() {
             out.extend_from_slice(b",\"tool_calls\":");
-            json(said.tool_calls, out);
+            write_json(said.tool_calls, out);
         }
         if is_chat {
             out.push(b'}');
         }
         if !said.logprobs.is_empty() {
             out.extend_from_slice(b",\"logprobs\":");
-            json(&said.logprobs.iter().map(WireLogprob::from).collect::<Vec<_>>(), out);
+            write_json(&said.logprobs.iter().map(WireLogprob::from).collect::<Vec<_>>(), out);
         }
         match end {
             None => out.extend_from_slice(b",\"done\":false}\n"),
             Some(end) => {
                 // Its fields are some of the line's.
                 let mut fields = Vec::new();
-                json(end, &mut fields);
+                write_json(end, &mut fields);
                 fields[0] = b',';
                 out.extend_from_slice(&fields);
                 out.push(b'\n');
@@ -156,8 +158,4 @@ impl<'a> From<&'a Logprob> for WireLogprob<'a> {
 pub(super) fn date(since_1970: Duration) -> String {
     let moment = UNIX_EPOCH.checked_add(since_1970).unwrap_or(UNIX_EPOCH);
     humantime::format_rfc3339_nanos(moment).to_string()
-}
-
-fn json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, value).expect("texts, numbers and JSON are JSON");
 }

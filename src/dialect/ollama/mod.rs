@@ -14,11 +14,9 @@ mod encode_messages;
 mod encode_request;
 mod encoder;
 mod error;
-mod fields;
 mod line;
 mod load;
 mod observe;
-mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -93,7 +91,8 @@ impl Dialect for Ollama {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::parse(body)
+        // Ollama streams unless it is told not to.
+        Request::read(body, true)
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {

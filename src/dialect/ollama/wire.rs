@@ -3,14 +3,14 @@
 //! <https://github.com/ollama/ollama/blob/main/docs/api.md>
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{IgnoredAny, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::canonical;
 use crate::dialect::UpstreamError;
+use crate::dialect::json::{Str, text};
 
 /// One line of `/api/chat` or of `/api/generate`, which says at the top what the other says in `message`.
 #[derive(Debug, Default, Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Line<'a> {
     #[serde(borrow)]
     pub(super) message: Option<Message<'a>>,
     #[serde(borrow)]
-    pub(super) response: Option<Text<'a>>,
+    pub(super) response: Option<Str<'a>>,
     #[serde(borrow, deserialize_with = "text")]
     thinking: Cow<'a, str>,
     #[serde(borrow)]
@@ -155,42 +155,5 @@ impl From<Logprob> for canonical::Logprob {
         let top =
             own.top_logprobs.unwrap_or_default().into_iter().map(|other| Self { top: Vec::new(), ..other.into() });
         Self { token: own.token, logprob: own.logprob, bytes: own.bytes, top: top.collect() }
-    }
-}
-
-/// A text that may be null.
-#[derive(Debug)]
-pub(super) struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        text(from).map(Self)
-    }
-}
-
-/// Reads a text that may be null, uncopied where nothing in it is escaped.
-fn text<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Cow<'a, str>, D::Error> {
-    from.deserialize_any(TextVisitor)
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or null")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(""))
     }
 }

@@ -2,13 +2,10 @@
 
 use super::wire::Chunk;
 use crate::canonical::Usage;
-use crate::dialect::UpstreamError;
+use crate::dialect::{UpstreamError, answer};
 
 pub(super) fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
-    let Ok(answer) = serde_json::from_slice::<Chunk<'_>>(body) else {
-        // Not an answer we know, but JSON is JSON.
-        return serde_json::from_slice::<serde::de::IgnoredAny>(body).map(|_| Ok(None));
-    };
+    let Some(answer) = answer::read::<Chunk<'_>>(body)? else { return Ok(Ok(None)) };
     let is_error = answer.error.is_some() || answer.is_error_object();
     match is_error.then(|| UpstreamError::parse(body)).flatten() {
         Some(error) => Ok(Err(error)),

@@ -3,10 +3,9 @@
 use std::fmt::Arguments;
 use std::io::Write;
 
-use serde::Serialize;
-
 use super::{error, finish, notes};
 use crate::canonical::{ChatAnswer, Finish, FinishReason, Part, ToolKind};
+use crate::dialect::json::write_json;
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -48,11 +47,11 @@ impl ChatEncoder {
     pub(super) fn new(context: &AnswerContext) -> Self {
         let request = &context.request;
         let mut head = b"data: {\"id\":".to_vec();
-        json(&answer_id(context), &mut head);
+        write_json(&answer_id(context), &mut head);
         head.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
-        json(&context.created, &mut head);
+        write_json(&context.created, &mut head);
         head.extend_from_slice(b",\"model\":");
-        json(&request.model, &mut head);
+        write_json(&request.model, &mut head);
         head.extend_from_slice(b",\"choices\":[");
         Self {
             head,
@@ -158,7 +157,7 @@ impl Encoder for ChatEncoder {
             Delta::Text { text, logprobs } => self.choice(out, |out| {
                 field("content", text, out);
                 out.extend_from_slice(b"},\"logprobs\":{\"content\":");
-                json(&notes::told(logprobs), out);
+                write_json(&notes::told(logprobs), out);
                 out.extend_from_slice(b",\"refusal\":null},\"finish_reason\":null");
             }),
             Delta::Refusal(text) => self.chunk(out, |out| field("refusal", text, out)),
@@ -187,7 +186,7 @@ impl Encoder for ChatEncoder {
         if !annotations.is_empty() {
             self.chunk(out, |out| {
                 out.extend_from_slice(b"\"annotations\":");
-                json(&annotations, out);
+                write_json(&annotations, out);
             });
         }
         if let Some(explanation) = refusal_of(answer) {
@@ -199,13 +198,13 @@ impl Encoder for ChatEncoder {
             text(format_args!("}},\"finish_reason\":\"{word}\""), out);
             if let Some(native) = finish.and_then(|finish| finish.native.as_deref()) {
                 out.extend_from_slice(b",\"native_finish_reason\":");
-                json(native, out);
+                write_json(native, out);
             }
         });
         if let Some(usage) = answer.usage.as_ref().filter(|_| self.tells_usage) {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(b"],\"usage\":");
-            json(&notes::usage(usage), out);
+            write_json(&notes::usage(usage), out);
             out.extend_from_slice(b"}\n\n");
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -239,11 +238,7 @@ pub(super) fn refusal_of(answer: &ChatAnswer) -> Option<&str> {
 /// A field whose value is a string.
 fn field(name: &str, value: &str, out: &mut Vec<u8>) {
     text(format_args!("\"{name}\":"), out);
-    json(value, out);
-}
-
-fn json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, value).expect("strings and numbers are JSON, and memory takes them");
+    write_json(value, out);
 }
 
 fn text(text: Arguments<'_>, out: &mut Vec<u8>) {

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::dialect::upstream_error::own_words;
 use crate::error::{Complaint, Error, Origin};
 use crate::framing::sse;
 
@@ -27,10 +27,8 @@ struct ErrorObject<'a> {
 }
 
 pub(super) fn body(error: &Error) -> Bytes {
-    if let Error::UpstreamStatus { body: Some(body), .. } = error
-        && serde_json::from_slice::<Value>(body).is_ok_and(|body| body["error"].is_object())
-    {
-        return body.clone();
+    if let Some(body) = own_words(error, |body| body["error"].is_object()) {
+        return body;
     }
     let body = ErrorBody { error: error.into() };
     Bytes::from(serde_json::to_vec(&body).expect("strings are JSON"))

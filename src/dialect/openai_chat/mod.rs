@@ -57,9 +57,9 @@ impl Dialect for OpenAiChat {
     }
 
     fn endpoint_at(&self, path: &str, query: Option<&str>) -> Option<Endpoint> {
-        let is_legacy = path == "/v1/completions";
+        let (is_own, is_legacy) = (self.urls().contains(&path), path == "/v1/completions");
         let path = if is_legacy { "/completions" } else { "/chat/completions" };
-        Some(Endpoint { is_translated: !is_legacy, ..Endpoint::chat(path, query) })
+        is_own.then(|| Endpoint { is_translated: !is_legacy, ..Endpoint::chat(path, query) })
     }
 
     fn list_urls(&self) -> &'static [&'static str] {

@@ -5,13 +5,10 @@ use serde::de::Error as _;
 use super::decode::StreamDecoder;
 use super::wire::Response;
 use crate::canonical::Usage;
-use crate::dialect::{Sink, UpstreamError};
+use crate::dialect::{Sink, UpstreamError, answer};
 
 pub(super) fn parse(body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
-    let Ok(answer) = serde_json::from_slice::<Response<'_>>(body) else {
-        // Not an answer we know, but JSON is JSON.
-        return serde_json::from_slice::<serde::de::IgnoredAny>(body).map(|_| Ok(None));
-    };
+    let Some(answer) = answer::read::<Response<'_>>(body)? else { return Ok(Ok(None)) };
     match answer.failure() {
         Some(error) => Ok(Err(error)),
         None => Ok(Ok(answer.usage.map(Usage::from))),

@@ -10,7 +10,6 @@ mod encode;
 mod encode_request;
 mod error;
 mod observe;
-mod request;
 mod seal;
 mod settings;
 #[cfg(test)]
@@ -64,7 +63,7 @@ impl Dialect for OpenAiResponses {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::parse(body)
+        Request::read(body, false)
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {

@@ -9,11 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::canonical;
 use crate::dialect::UpstreamError;
-
-/// A string, copied only where something in it is escaped.
-#[derive(Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+use crate::dialect::json::Str;
 
 /// What must be known of an event to judge a stream.
 #[derive(Debug, Deserialize)]
@@ -40,11 +36,11 @@ pub(super) struct Event<'a> {
     #[serde(default)]
     pub(super) summary_index: Option<u32>,
     #[serde(borrow, default)]
-    pub(super) delta: Option<Text<'a>>,
+    pub(super) delta: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) text: Option<Text<'a>>,
+    pub(super) text: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) refusal: Option<Text<'a>>,
+    pub(super) refusal: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub(super) arguments: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -72,11 +68,11 @@ pub(super) struct Kind<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Response<'a> {
     #[serde(borrow, default)]
-    pub(super) id: Option<Text<'a>>,
+    pub(super) id: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) model: Option<Text<'a>>,
+    pub(super) model: Option<Str<'a>>,
     #[serde(borrow, default)]
-    status: Option<Text<'a>>,
+    status: Option<Str<'a>>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -90,7 +86,7 @@ pub(super) struct Response<'a> {
 #[derive(Debug, Deserialize)]
 struct IncompleteDetails<'a> {
     #[serde(borrow, default)]
-    reason: Option<Text<'a>>,
+    reason: Option<Str<'a>>,
 }
 
 impl Response<'_> {
@@ -119,17 +115,17 @@ pub(super) struct Item<'a> {
     #[serde(borrow, default)]
     pub(super) r#type: Cow<'a, str>,
     #[serde(borrow, default)]
-    pub(super) id: Option<Text<'a>>,
+    pub(super) id: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) call_id: Option<Text<'a>>,
+    pub(super) call_id: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) name: Option<Text<'a>>,
+    pub(super) name: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub(super) arguments: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) input: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) encrypted_content: Option<Text<'a>>,
+    pub(super) encrypted_content: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub(super) content: Option<Vec<Part<'a>>>,
     #[serde(borrow, default)]
@@ -142,9 +138,9 @@ pub(super) struct Part<'a> {
     #[serde(borrow, default)]
     pub(super) r#type: Cow<'a, str>,
     #[serde(borrow, default)]
-    pub(super) text: Option<Text<'a>>,
+    pub(super) text: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) refusal: Option<Text<'a>>,
+    pub(super) refusal: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub(super) annotations: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -160,7 +156,7 @@ pub(super) fn list_of<'a, T: Deserialize<'a>, U: From<T>>(value: Option<&'a RawV
 
 /// The text that `value` is. Arguments that came as an object instead of its text are that text.
 pub(super) fn text_of(value: &RawValue) -> Cow<'_, str> {
-    match serde_json::from_str::<Text<'_>>(value.get()) {
+    match serde_json::from_str::<Str<'_>>(value.get()) {
         Ok(text) => text.0,
         Err(_) if value.get() == "null" => Cow::Borrowed(""),
         Err(_) => Cow::Borrowed(value.get()),

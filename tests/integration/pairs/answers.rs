@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::{ask, proxy};
-use crate::support::{Client, Tongue, Upstream, pairs, request};
+use crate::support::{Client, Tongue, Upstream, client, pairs, request};
 
 #[tokio::test]
 async fn a_stream_arrives_whole_in_the_client_s_dialect() {
@@ -63,4 +63,19 @@ async fn an_answer_that_does_not_stream_arrives_in_the_client_s_dialect() {
         let line = format!("POST {} HTTP/1.1", upstream_speaks.upstream_path(false));
         assert_eq!(asked.head.lines().next(), Some(&*line), "{about}");
     }
+}
+
+#[tokio::test]
+async fn what_a_client_says_in_header_fields_of_its_dialect_stays_in_that_dialect() {
+    let mut upstream = Upstream::start(Tongue::Chat.answer("hi")).await;
+    let proxy = proxy(&upstream, Tongue::Chat).await;
+    let fields = [("anthropic-beta", "b"), ("anthropic-version", "2023-06-01"), ("traceparent", "00-1-2-03")];
+    let post = client().post(proxy.url("/v1/messages")).header("content-type", "application/json");
+    let post = fields.iter().fold(post, |post, (name, value)| post.header(*name, *value));
+    let response = post.body(Tongue::Anthropic.request(false).to_string()).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let asked = upstream.request().await;
+    assert_eq!(asked.header("anthropic-beta").or(asked.header("anthropic-version")), None, "{}", asked.head);
+    assert_eq!(asked.header("traceparent"), Some("00-1-2-03"));
+    assert_eq!(asked.header("content-type"), Some("application/json"));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{ask, proxy, proxy_configured};
-use crate::support::{Script, Tongue, Upstream, pairs};
+use crate::support::{Script, TONGUES, Tongue, Upstream, pairs};
 
 fn begun(tongue: Tongue) -> Script {
     // What comes at once with the first frame is seen before the response begins.
@@ -70,4 +70,22 @@ async fn a_translated_answer_without_end_is_ended() {
     assert!(!Tongue::Anthropic.is_whole(&reply.body));
     assert!(Tongue::Anthropic.error_message(&reply.body).unwrap().contains("stream.max_response_bytes"));
     assert!(reply.body.len() < 200_000);
+}
+
+#[tokio::test]
+async fn a_call_that_the_model_got_wrong_is_no_empty_answer() {
+    let malformed =
+        r#"{"candidates":[{"index":0,"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"call:f{"}]}"#;
+    let stream = || Tongue::Gemini.head().send(Tongue::Gemini.begin()).wait(50);
+    let stream = stream().send(format!("data: {malformed}\r\n\r\n")).end();
+    for client in TONGUES.into_iter().filter(|client| *client != Tongue::Gemini) {
+        for (script, streams) in [(stream.clone(), true), (Script::json("200 OK", malformed), false)] {
+            let upstream = Upstream::start(script).await;
+            let proxy = proxy(&upstream, Tongue::Gemini).await;
+            let reply = ask(&proxy, client, streams).await;
+            assert!(!client.is_whole(&reply.body), "{client:?}: {reply:?}");
+            let message = client.error_message(&reply.body).unwrap_or_else(|| panic!("{client:?}: {reply:?}"));
+            assert!(message.contains("tried to call a tool") && message.contains("call:f{"), "{client:?}: {message}");
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! - [`Proxy`]: sluicegate itself, on a free port, configured by the test.
 //! - [`Reply`]: what a client reads, whole.
 //! - [`Recording`]: what a real provider said, byte for byte.
+//! - [`told`]: what a stream tells a client. [`grammar`]: whether it is one that a dialect allows.
+//! - [`translation`]: a stream on its way from one dialect to another, as the relay takes it.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
@@ -13,7 +15,9 @@
 pub mod anthropic;
 mod client;
 mod error;
+mod fate;
 mod fixtures;
+pub mod grammar;
 mod http2;
 pub mod logs;
 mod program;
@@ -21,11 +25,14 @@ mod proxy;
 mod reply;
 mod script;
 pub mod sockets;
+pub mod told;
 mod tongue;
+pub mod translation;
 mod upstream;
 
 pub use client::{Client, Response, request, upload, with_header};
 pub use error::ApiError;
+pub use fate::Fate;
 pub use fixtures::{Recording, fixture};
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;

@@ -4,14 +4,15 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{Fields, Notes};
-use crate::canonical::{Annotation, Media, Message, Part, Role, Seal, Source, Text, ToolCall, ToolResult, Weight};
+use super::note_rest;
+use crate::canonical::{Annotation, Media, Message, On, Part, Role, Seal, Source, Text, ToolCall, ToolResult};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Content, Fields, Notes};
 
 pub(super) fn decode(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Message>, Malformed> {
     let turns = fields.objects("messages")?;
     if turns.is_empty() {
-        return Err(fields.wrong("messages", "must have at least one message"));
+        return Err(fields.wrong("messages", "a list of at least one message"));
     }
     let mut messages = Vec::with_capacity(turns.len());
     for mut turn in turns {
@@ -19,34 +20,44 @@ pub(super) fn decode(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Messa
             "user" => Role::User,
             "assistant" => Role::Assistant,
             "system" => Role::System,
-            _ => return Err(turn.wrong("role", "must be `user`, `assistant` or `system`")),
+            _ => return Err(turn.wrong("role", "`user`, `assistant` or `system`")),
         };
-        let blocks = turn.blocks("content")?.ok_or_else(|| turn.wrong("content", "is required"))?;
-        let (mut parts, mut instructions) = (Vec::new(), Vec::new());
-        for block in blocks {
-            // Instructions inside another's turn, which stand at its end.
-            let place = if block.is_a("mid_conv_system") { &mut instructions } else { &mut parts };
-            read_block(block, place, notes)?;
+        let (mut parts, mut instructions, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+        match turn.needed_content("content")? {
+            Content::Text(text) => parts.extend(said(text)),
+            Content::Objects(blocks) => {
+                for block in blocks {
+                    if let Some(mark) = mark_on_call(&block) {
+                        marks.push(mark);
+                        continue;
+                    }
+                    // Instructions inside another's turn, which stand at its end.
+                    let place = if block.is("type", "mid_conv_system") { &mut instructions } else { &mut parts };
+                    read_block(block, place, notes)?;
+                }
+            }
         }
+        give_back(marks, &mut parts);
         let said = [Message { role, parts }, Message { role: Role::System, parts: instructions }];
         messages.extend(said.into_iter().filter(|message| !message.parts.is_empty()));
-        turn.note_rest(notes);
+        note_rest(&turn, notes);
     }
     Ok(messages)
 }
 
 /// What stands in the field `name`, a string or a list of blocks.
-pub(super) fn content(
-    fields: &mut Fields,
-    name: &'static str,
-    notes: &mut Notes,
-) -> Result<Option<Vec<Part>>, Malformed> {
-    let Some(blocks) = fields.blocks(name)? else { return Ok(None) };
+pub(super) fn content(fields: &mut Fields, name: &'static str, notes: &mut Notes) -> Result<Vec<Part>, Malformed> {
     let mut parts = Vec::new();
-    for block in blocks {
-        read_block(block, &mut parts, notes)?;
+    match fields.content(name)? {
+        None => {}
+        Some(Content::Text(text)) => parts.extend(said(text)),
+        Some(Content::Objects(blocks)) => {
+            for block in blocks {
+                read_block(block, &mut parts, notes)?;
+            }
+        }
     }
-    Ok(Some(parts))
+    Ok(parts)
 }
 
 /// Empty text is nothing.
@@ -64,15 +75,15 @@ fn read_block(mut block: Fields, parts: &mut Vec<Part>, notes: &mut Notes) -> Re
         "redacted_thinking" => parts.extend(redacted_thinking(&mut block, notes)?),
         "tool_use" => parts.push(tool_use(&mut block, notes)?),
         "tool_result" => parts.push(tool_result(&mut block, notes)?),
-        "mid_conv_system" => parts.extend(content(&mut block, "content", notes)?.unwrap_or_default()),
+        "mid_conv_system" => parts.extend(content(&mut block, "content", notes)?),
         // What a provider's own tools did, and whatever is new.
         kind => {
             let path = block.path_of("type");
-            notes.add(format!("{path}: {kind}"), Weight::Meaning);
+            notes.meaning(format!("{path}: {kind}"));
             return Ok(());
         }
     }
-    block.note_rest(notes);
+    note_rest(&block, notes);
     Ok(())
 }
 
@@ -95,10 +106,10 @@ fn annotation(citation: &Value) -> Annotation {
 }
 
 fn image(block: &mut Fields, notes: &mut Notes) -> Result<Option<Part>, Malformed> {
-    let mut source = block.object("source")?.ok_or_else(|| block.wrong("source", "is required"))?;
+    let mut source = block.needed_object("source")?;
     let kind = source.needed_string("type")?;
     let media = media(&kind, &mut source, notes)?;
-    source.note_rest(notes);
+    note_rest(&source, notes);
     Ok(media.map(Part::Image))
 }
 
@@ -107,7 +118,7 @@ fn document(block: &mut Fields, parts: &mut Vec<Part>, notes: &mut Notes) -> Res
     let title = block.string("title")?;
     parts.extend(block.string("context")?.and_then(said));
     cites(block, notes)?;
-    let mut source = block.object("source")?.ok_or_else(|| block.wrong("source", "is required"))?;
+    let mut source = block.needed_object("source")?;
     match &*source.needed_string("type")? {
         "text" => {
             parts.extend(title.and_then(said));
@@ -116,7 +127,7 @@ fn document(block: &mut Fields, parts: &mut Vec<Part>, notes: &mut Notes) -> Res
         }
         "content" => {
             parts.extend(title.and_then(said));
-            parts.extend(content(&mut source, "content", notes)?.unwrap_or_default());
+            parts.extend(content(&mut source, "content", notes)?);
         }
         kind => parts.extend(media(kind, &mut source, notes)?.map(|media| {
             // What is behind a URL is a PDF: Anthropic fetches no other documents.
@@ -125,7 +136,7 @@ fn document(block: &mut Fields, parts: &mut Vec<Part>, notes: &mut Notes) -> Res
             Part::File(Media { source: media.source, media_type, name: title, detail: None })
         })),
     }
-    source.note_rest(notes);
+    note_rest(&source, notes);
     Ok(())
 }
 
@@ -137,12 +148,9 @@ fn media(kind: &str, source: &mut Fields, notes: &mut Notes) -> Result<Option<Me
             Media::from_data(source.needed_string("data")?, media_type)
         }
         "url" => Media::from_url(&source.needed_string("url")?),
-        "file" => {
-            let id = Source::Id(source.needed_string("file_id")?);
-            Media { source: id, media_type: None, name: None, detail: None }
-        }
+        "file" => Source::Id(source.needed_string("file_id")?).into(),
         _ => {
-            source.note_kind(notes);
+            notes.meaning(source.path_of("type"));
             return Ok(None);
         }
     }))
@@ -152,7 +160,7 @@ fn search_result(block: &mut Fields, parts: &mut Vec<Part>, notes: &mut Notes) -
     let (title, source) = (block.string("title")?.unwrap_or_default(), block.string("source")?.unwrap_or_default());
     cites(block, notes)?;
     parts.extend(said(format!("{title} ({source})")));
-    parts.extend(content(block, "content", notes)?.unwrap_or_default());
+    parts.extend(content(block, "content", notes)?);
     Ok(())
 }
 
@@ -161,7 +169,7 @@ fn cites(block: &mut Fields, notes: &mut Notes) -> Result<(), Malformed> {
     if let Some(mut citations) = block.object("citations")?
         && citations.boolean("enabled")? == Some(true)
     {
-        notes.add("citations", Weight::Meaning);
+        notes.meaning("citations");
     }
     Ok(())
 }
@@ -178,11 +186,31 @@ fn redacted_thinking(block: &mut Fields, notes: &mut Notes) -> Result<Option<Par
     Ok(seal.map(|seal| Part::Reasoning { text: String::new(), seal: Some(seal) }))
 }
 
+/// A mark on a call, and the id of that, in a block that we have told.
+fn mark_on_call(block: &Fields) -> Option<(String, Seal)> {
+    let data = block.peek("data").filter(|_| block.is("type", "redacted_thinking"))?;
+    match Seal::parse_on(data.as_str()?)? {
+        (seal, On::Call(id)) => Some((id, seal)),
+        _ => None,
+    }
+}
+
+/// Puts `marks` back on their calls.
+fn give_back(mut marks: Vec<(String, Seal)>, parts: &mut [Part]) {
+    for part in parts {
+        if let Part::ToolCall(call) = part
+            && let Some(at) = marks.iter().position(|(id, _)| *id == call.id)
+        {
+            call.seal = Some(marks.swap_remove(at).1);
+        }
+    }
+}
+
 fn seal(token: Option<String>, name: &str, notes: &mut Notes) -> Option<Seal> {
     let token = token.filter(|token| !token.is_empty())?;
     let seal = Seal::parse(&token);
     if seal.is_none() {
-        notes.add(name, Weight::Hint);
+        notes.hint(name);
     }
     // The one that marks nothing was made for want of another.
     seal.filter(|seal| !seal.data.is_empty())
@@ -191,7 +219,7 @@ fn seal(token: Option<String>, name: &str, notes: &mut Notes) -> Option<Seal> {
 fn tool_use(block: &mut Fields, notes: &mut Notes) -> Result<Part, Malformed> {
     // The model itself, unless said otherwise.
     if block.take("caller").is_some_and(|caller| caller["type"] != "direct") {
-        notes.add("caller", Weight::Hint);
+        notes.hint("caller");
     }
     let input = block.object("input")?.map_or_else(|| json!({}), Fields::into_value);
     Ok(Part::ToolCall(ToolCall {
@@ -205,7 +233,7 @@ fn tool_use(block: &mut Fields, notes: &mut Notes) -> Result<Part, Malformed> {
 fn tool_result(block: &mut Fields, notes: &mut Notes) -> Result<Part, Malformed> {
     Ok(Part::ToolResult(ToolResult {
         call_id: block.needed_string("tool_use_id")?,
-        parts: content(block, "content", notes)?.unwrap_or_default(),
+        parts: content(block, "content", notes)?,
         is_error: block.boolean("is_error")?.unwrap_or(false),
         ..ToolResult::default()
     }))

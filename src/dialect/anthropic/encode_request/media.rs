@@ -11,22 +11,13 @@ use crate::canonical::{Field, Losses, Media, Source};
 
 const PICTURES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/// How the bytes of a kind begin, in base64, for what comes without a type.
-const BEGINNINGS: [(&str, &str); 5] = [
-    ("/9j/", "image/jpeg"),
-    ("iVBORw0KGgo", "image/png"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-    ("JVBERi0", "application/pdf"),
-];
-
 /// A picture; `None` if it cannot be shown, which is noted.
 pub(super) fn picture(media: &Media, losses: &mut Losses<'_>) -> Option<Value> {
     let source = match &media.source {
         Source::Url(url) => by_url(url, losses)?,
         Source::Id(_) => return elsewhere(losses),
         Source::Data(data) => {
-            let media_type = type_of(media, data);
+            let media_type = type_of(media);
             if !media_type.is_some_and(|media_type| PICTURES.contains(&media_type)) {
                 let known = media_type.unwrap_or("of an unknown type");
                 losses.meaning(Field::Messages, format!("Anthropic Messages takes no picture that is {known}"));
@@ -46,7 +37,7 @@ pub(super) fn document(media: &Media, losses: &mut Losses<'_>) -> Option<Value> 
     let source = match &media.source {
         Source::Url(url) => by_url(url, losses)?,
         Source::Id(_) => return elsewhere(losses),
-        Source::Data(data) => match type_of(media, data) {
+        Source::Data(data) => match type_of(media) {
             Some("application/pdf") => json!({ "type": "base64", "media_type": "application/pdf", "data": data }),
             Some(media_type) if is_text(media_type) => {
                 let Some(text) = STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
@@ -82,9 +73,9 @@ fn elsewhere(losses: &mut Losses<'_>) -> Option<Value> {
     None
 }
 
-fn type_of<'a>(media: &'a Media, data: &str) -> Option<&'a str> {
+fn type_of(media: &Media) -> Option<&str> {
     let told = media.media_type.as_deref().map(|told| if told == "image/jpg" { "image/jpeg" } else { told });
-    told.or_else(|| BEGINNINGS.iter().find(|(beginning, _)| data.starts_with(beginning)).map(|(_, kind)| *kind))
+    told.or_else(|| media.apparent_type())
 }
 
 fn is_text(media_type: &str) -> bool {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::calls::Calls;
 use super::media;
-use crate::canonical::{Field, Losses, Message, Part, Role, Seal, ToolCall, ToolKind, ToolResult};
+use crate::canonical::{ChatRequest, Field, Losses, Message, Part, Role, Seal, ToolCall, ToolKind, ToolResult};
 use crate::dialect::Recipient;
 use crate::dialect::anthropic::NAME;
 use crate::dialect::anthropic::decode::REDACTED;
@@ -57,17 +57,15 @@ impl Conversation {
     }
 }
 
-pub(super) fn encode(messages: &[Message], to: &Recipient<'_>, losses: &mut Losses<'_>) -> Conversation {
-    let is_instruction = |message: &Message| matches!(message.role, Role::System | Role::Developer);
-    let leading = messages.iter().take_while(|message| is_instruction(message)).count();
+pub(super) fn encode(request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Conversation {
     let mut writer = Writer { to, losses, calls: Calls::default(), conversation: Conversation::default() };
-    let (instructions, said) = messages.split_at(leading);
+    let (instructions, said) = request.split_instructions();
     for message in instructions {
         let texts = writer.texts(message);
         writer.conversation.instructions.extend(texts);
     }
     for message in said {
-        if is_instruction(message) {
+        if message.is_instruction() {
             writer.late_instruction(message);
         } else {
             writer.message(message);

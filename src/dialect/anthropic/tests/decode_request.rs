@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{decode_request, recording, request_with, seal};
 use crate::canonical::{
-    Annotation, ChatRequest, Effort, Media, Message, OutputFormat, Part, Reasoning, Role, Source, Text, Tool, ToolCall,
-    ToolChoice, ToolInput, ToolResult, Unmapped, Weight,
+    Annotation, ChatRequest, Effort, Media, Message, On, OutputFormat, Part, Reasoning, Role, Source, Text, Tool,
+    ToolCall, ToolChoice, ToolInput, ToolResult, Unmapped, Weight,
 };
 use crate::dialect::{Anthropic, Malformed, Shape, Translate};
 
@@ -175,6 +175,19 @@ fn thoughts_come_back_with_our_marks_and_without_any_other() {
 }
 
 #[test]
+fn a_mark_on_a_call_comes_back_to_it_from_wherever_it_stands() {
+    let ours = seal("x");
+    let mark = json!({ "type": "redacted_thinking", "data": ours.token_on(&On::Call("c".into())) });
+    let call = json!({ "type": "tool_use", "id": "c", "name": "f", "input": {} });
+    for content in [[&mark, &call], [&call, &mark]] {
+        let body = json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "assistant", "content": content }] });
+        let request = Anthropic.decode_request(Shape::Chat, body.to_string().as_bytes()).unwrap();
+        let [Part::ToolCall(call)] = &*request.messages[0].parts else { panic!("{request:?}") };
+        assert_eq!((call.seal.as_ref(), &*request.unmapped), (Some(&ours), &[][..]));
+    }
+}
+
+#[test]
 fn calls_and_results_are_read_in_every_form() {
     let messages = json!([
         { "role": "assistant", "content": [
@@ -320,27 +333,35 @@ fn what_is_wrong_is_named() {
     let without_limit = json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }] });
     assert_eq!(malformed(&without_limit).param, Some("max_tokens"));
     for (more, param, beginning) in [
-        (json!({ "messages": null }), "messages", "`messages` must have at least one message."),
+        (json!({ "messages": null }), "messages", "`messages` must be a list of at least one message."),
         (json!({ "messages": [7] }), "messages", "`messages[0]` must be an object."),
         (json!({ "messages": [{ "role": "tool", "content": "" }] }), "messages", "`messages[0].role` must be"),
-        (json!({ "messages": [{ "role": "user" }] }), "messages", "`messages[0].content` is required."),
+        (
+            json!({ "messages": [{ "role": "user" }] }),
+            "messages",
+            "`messages[0].content` must be a string or a list of objects.",
+        ),
         (
             json!({ "messages": [{ "role": "user", "content": [{ "text": "x" }] }] }),
             "messages",
-            "`messages[0].content[0].type` is required.",
+            "`messages[0].content[0].type` must be a string.",
         ),
         (
             json!({ "messages": [{ "role": "user", "content": [{ "type": "tool_use", "id": "a", "name": "f", "input": "x" }] }] }),
             "messages",
             "`messages[0].content[0].input` must be an object.",
         ),
-        (json!({ "system": 7 }), "system", "`system` must be a string or a list of blocks."),
-        (json!({ "tools": [{ "name": "f" }] }), "tools", "`tools[0].input_schema` is required."),
+        (json!({ "system": 7 }), "system", "`system` must be a string or a list of objects."),
+        (json!({ "tools": [{ "name": "f" }] }), "tools", "`tools[0].input_schema` must be an object."),
         (json!({ "tool_choice": { "type": "all" } }), "tool_choice", "`tool_choice.type` must be"),
-        (json!({ "thinking": { "type": "enabled" } }), "thinking", "`thinking.budget_tokens` is required."),
+        (
+            json!({ "thinking": { "type": "enabled" } }),
+            "thinking",
+            "`thinking.budget_tokens` must be a number of tokens.",
+        ),
         (json!({ "max_tokens": -1 }), "max_tokens", "`max_tokens` must be a whole number"),
         (json!({ "temperature": "hot" }), "temperature", "`temperature` must be a number."),
-        (json!({ "stop_sequences": [1] }), "stop_sequences", "`stop_sequences` must be a list of strings."),
+        (json!({ "stop_sequences": [1] }), "stop_sequences", "`stop_sequences[0]` must be a string."),
         (json!({ "output_config": { "effort": "huge" } }), "output_config", "`output_config.effort` must be"),
         (json!({ "stream": "yes" }), "stream", "`stream` must be true or false."),
     ] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{context, seal};
-use crate::canonical::{Annotation, ChatAnswer, Finish, FinishReason, Part, Text, ToolCall, ToolKind, Usage};
+use crate::canonical::{Annotation, ChatAnswer, Finish, FinishReason, On, Part, Text, ToolCall, ToolKind, Usage};
 use crate::dialect::{Anthropic, Translate};
 
 fn encode(answer: &ChatAnswer) -> Value {
@@ -67,6 +67,15 @@ fn a_call_that_was_cut_off_is_left_out_and_the_answer_says_that_it_was_cut_off()
     // Whoever runs the tool sees what was wrong with it.
     let message = encode(&answer(parts, FinishReason::ToolCalls));
     assert_eq!(message["content"][1]["input"], json!({ "input": "{\"a\": [" }));
+}
+
+#[test]
+fn a_mark_on_a_call_is_a_block_before_it() {
+    let marked = ToolCall { id: "c".into(), name: "f".into(), seal: Some(seal("s")), ..ToolCall::default() };
+    let message = encode(&answer(vec![Part::ToolCall(marked)], FinishReason::ToolCalls));
+    let mark = json!({ "type": "redacted_thinking", "data": seal("s").token_on(&On::Call("c".into())) });
+    let call = json!({ "type": "tool_use", "id": "c", "name": "f", "input": {} });
+    assert_eq!(message["content"], json!([mark, call]));
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn pictures_and_documents_are_shown_where_they_can_be() {
     let messages = kept(vec![user(vec![
         Part::Image(Media::from_url("https://a.b/c.png")),
         Part::Image(Media::from_data("x", "image/jpg")),
-        Part::Image(media(data("UklGRabc"), None)),
+        Part::Image(media(data("UklGRgbc"), None)),
         Part::File(media(data("JVBERi0x"), None)),
         Part::File(media(Source::Url("https://a.b/c.pdf".into()), None)),
         Part::File(media(data("w6k="), Some("text/markdown"))),
@@ -221,7 +221,7 @@ fn pictures_and_documents_are_shown_where_they_can_be() {
     let expected = json!([
         { "type": "image", "source": { "type": "url", "url": "https://a.b/c.png" } },
         picture("image/jpeg", "x"),
-        picture("image/webp", "UklGRabc"),
+        picture("image/webp", "UklGRgbc"),
         { "type": "document", "source": { "type": "base64", "media_type": "application/pdf", "data": "JVBERi0x" }, "title": "n" },
         { "type": "document", "source": { "type": "url", "url": "https://a.b/c.pdf" }, "title": "n" },
         { "type": "document", "source": { "type": "text", "media_type": "text/plain", "data": "é" }, "title": "n" },

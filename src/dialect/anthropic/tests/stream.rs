@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{context, recording, seal};
-use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, ToolKind, Usage};
+use super::{context, recording};
+use crate::canonical::{Annotation, ChatEvent, Finish, FinishReason, Logprob, On, Seal, ToolKind, Usage};
 use crate::dialect::{Anthropic, Sequencer, Transcoder, Translate};
 use crate::error::Error;
 use crate::framing::Framing;
@@ -170,6 +170,18 @@ fn a_text_for_a_tool_is_one_string_in_an_object() {
 }
 
 #[test]
+fn a_text_of_nothing_is_no_block() {
+    let logprobs = vec![Logprob { token: String::new(), logprob: 0.0, ..Logprob::default() }];
+    let nothing = ChatEvent::Text { text: "".into(), logprobs };
+    assert_eq!(blocks(vec![nothing.clone()]), Vec::<Value>::new());
+    let events = blocks(vec![nothing, ChatEvent::Boundary, text("a")]);
+    assert_eq!(
+        events[..2],
+        [start(0, &json!({ "type": "text", "text": "" })), delta(0, &json!({ "type": "text_delta", "text": "a" }))]
+    );
+}
+
+#[test]
 fn facts_are_citations_of_their_text() {
     let page =
         Annotation { url: Some("https://a.b".into()), title: Some("A".into()), cited_text: None, span: Some((0, 4)) };
@@ -250,15 +262,27 @@ fn a_failure_is_an_error_and_no_end() {
 }
 
 #[test]
-fn a_mark_on_a_text_or_a_call_has_no_place() {
-    assert_eq!(seal("x").dialect, "anthropic");
-    let events = blocks(vec![
-        text("a"),
-        ChatEvent::Seal("s".into()),
-        call("c", ToolKind::Function),
-        ChatEvent::Seal("t".into()),
-    ]);
+fn a_mark_on_a_text_has_no_place() {
+    let events = blocks(vec![text("a"), ChatEvent::Seal("s".into())]);
     assert!(events.iter().all(|event| !event.to_string().contains("sg1.")));
+}
+
+#[test]
+fn a_mark_on_a_call_is_a_block_before_it_or_behind_it_if_it_comes_late() {
+    let arguments = || ChatEvent::Arguments { key: 0, fragment: "{}".into() };
+    let mark = || ChatEvent::Seal("s".into());
+    let of_call =
+        Seal { dialect: "other".into(), provider: "p".into(), data: "s".into() }.token_on(&On::Call("c".into()));
+    for (events, kinds) in [
+        (vec![call("c", ToolKind::Function), mark(), arguments()], ["redacted_thinking", "tool_use"]),
+        (vec![call("c", ToolKind::Function), arguments(), mark()], ["tool_use", "redacted_thinking"]),
+    ] {
+        let events = blocks(events);
+        let begun: Vec<&Value> =
+            events.iter().map(|event| &event["content_block"]).filter(|it| it.is_object()).collect();
+        assert_eq!(begun.iter().map(|block| &block["type"]).collect::<Vec<_>>(), kinds);
+        assert!(begun.iter().any(|block| block["data"] == *of_call), "{begun:?}");
+    }
 }
 
 #[test]

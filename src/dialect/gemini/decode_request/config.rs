@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::super::fields::Fields;
 use super::super::schema;
-use crate::canonical::{ChatRequest, Effort, OutputFormat, Unmapped, Weight};
+use crate::canonical::{ChatRequest, Effort, OutputFormat};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
-pub(super) fn decode(mut config: Fields, request: &mut ChatRequest) -> Result<(), Malformed> {
+pub(super) fn decode(mut config: Fields, request: &mut ChatRequest, notes: &mut Notes) -> Result<(), Malformed> {
     request.temperature = config.number("temperature")?;
     request.top_p = config.number("topP")?;
     request.top_k = config.count("topK")?;
     request.max_output_tokens = config.count("maxOutputTokens")?;
-    request.stop = config.strings("stopSequences")?.unwrap_or_default();
+    request.stop = config.strings("stopSequences")?;
     request.seed = config.integer("seed")?;
     request.presence_penalty = config.number("presencePenalty")?;
     request.frequency_penalty = config.number("frequencyPenalty")?;
@@ -21,27 +21,23 @@ pub(super) fn decode(mut config: Fields, request: &mut ChatRequest) -> Result<()
         request.logprobs = Some(u32::try_from(alternatives).unwrap_or(u32::MAX));
     }
     if let Some(thinking) = config.object("thinkingConfig")? {
-        reasoning(thinking, request)?;
+        reasoning(thinking, request, notes)?;
     }
-    output(&mut config, request)?;
+    request.output = output(&mut config, notes)?;
     if config.count("candidateCount")?.is_some_and(|count| count > 1) {
-        request.unmapped.push(meaning(config.path_of("candidateCount")));
+        notes.meaning(config.path_of("candidateCount"));
     }
     let is_text = |modality: &String| matches!(&**modality, "TEXT" | "MODALITY_UNSPECIFIED");
-    if config.strings("responseModalities")?.is_some_and(|modalities| !modalities.iter().all(is_text)) {
-        request.unmapped.push(meaning(config.path_of("responseModalities")));
+    if !config.strings("responseModalities")?.iter().all(is_text) {
+        notes.meaning(config.path_of("responseModalities"));
     }
-    config.take_hint("mediaResolution", &mut request.unmapped);
-    config.note_rest(&mut request.unmapped);
+    config.take_hint("mediaResolution", notes);
+    notes.rest(&config, &[]);
     Ok(())
 }
 
-fn meaning(param: String) -> Unmapped {
-    Unmapped { param, weight: Weight::Meaning }
-}
-
 /// A budget of -1 lets the model decide how much it thinks.
-fn reasoning(mut thinking: Fields, request: &mut ChatRequest) -> Result<(), Malformed> {
+fn reasoning(mut thinking: Fields, request: &mut ChatRequest, notes: &mut Notes) -> Result<(), Malformed> {
     let reasoning = &mut request.reasoning;
     reasoning.visible = thinking.boolean("includeThoughts")?;
     match thinking.integer("thinkingBudget")? {
@@ -51,31 +47,27 @@ fn reasoning(mut thinking: Fields, request: &mut ChatRequest) -> Result<(), Malf
     if let Some(level) = thinking.string("thinkingLevel")?
         && level != "THINKING_LEVEL_UNSPECIFIED"
     {
-        reasoning.effort = Effort::parse(&level.to_ascii_lowercase());
-        if reasoning.effort.is_none() {
-            let path = thinking.path_of("thinkingLevel");
-            let message = format!("`{path}` must be MINIMAL, LOW, MEDIUM, HIGH or XHIGH.");
-            return Err(Malformed { message, param: Some("generationConfig") });
-        }
+        let effort = Effort::parse(&level.to_ascii_lowercase());
+        let words = "MINIMAL, LOW, MEDIUM, HIGH or XHIGH";
+        reasoning.effort = Some(effort.ok_or_else(|| thinking.wrong("thinkingLevel", words))?);
     }
-    thinking.note_rest(&mut request.unmapped);
+    notes.rest(&thinking, &[]);
     Ok(())
 }
 
-fn output(config: &mut Fields, request: &mut ChatRequest) -> Result<(), Malformed> {
+fn output(config: &mut Fields, notes: &mut Notes) -> Result<OutputFormat, Malformed> {
     let own = config.take("responseSchema").map(schema::to_json_schema);
     let schema = config.take("responseJsonSchema").or(own).filter(Value::is_object);
     let kind = config.string("responseMimeType")?;
-    request.output = match (kind.as_deref(), schema) {
+    Ok(match (kind.as_deref(), schema) {
         (None | Some("application/json"), Some(schema)) => {
             OutputFormat::Schema { name: None, description: None, schema, strict: None }
         }
         (Some("application/json"), None) => OutputFormat::Json,
         (None | Some("" | "text/plain"), _) => OutputFormat::Text,
         (Some(_), _) => {
-            request.unmapped.push(meaning(config.path_of("responseMimeType")));
+            notes.meaning(config.path_of("responseMimeType"));
             OutputFormat::Text
         }
-    };
-    Ok(())
+    })
 }

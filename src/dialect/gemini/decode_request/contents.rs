@@ -4,46 +4,41 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 
-use super::super::fields::Fields;
-use crate::canonical::{
-    ChatRequest, Media, Message, Part, Role, Seal, Source, Text, ToolCall, ToolKind, ToolResult, Unmapped, ids,
-};
+use super::note_names;
+use crate::canonical::{Media, Message, Part, Role, Seal, Source, Text, ToolCall, ToolKind, ToolResult, ids};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
-pub(super) fn decode(contents: Vec<Value>, request: &mut ChatRequest) -> Result<(), Malformed> {
-    let mut history = History { unmapped: &mut request.unmapped, calls: Vec::new(), count: 0 };
+pub(super) fn decode(contents: Vec<Fields>, notes: &mut Notes) -> Result<Vec<Message>, Malformed> {
+    let mut messages: Vec<Message> = Vec::new();
+    let mut history = History { notes, calls: Vec::new(), count: 0 };
     let mut was_model = false;
-    for (index, content) in contents.into_iter().enumerate() {
-        let mut content = Fields::of(content, format!("contents[{index}]"), "contents")?;
+    for mut content in contents {
         let is_model = match content.string("role")?.as_deref() {
             Some("model") => true,
             None | Some("" | "user" | "function") => false,
-            Some(_) => {
-                let message = format!("`{}` must be \"user\" or \"model\".", content.path_of("role"));
-                return Err(Malformed { message, param: Some("contents") });
-            }
+            Some(_) => return Err(content.wrong("role", "\"user\" or \"model\"")),
         };
         // Clients keep a streamed answer as it came, a content for each chunk.
-        let mut parts = match request.messages.pop_if(|_| is_model && was_model) {
+        let mut parts = match messages.pop_if(|_| is_model && was_model) {
             Some(message) => message.parts,
             None => Vec::new(),
         };
-        let path = content.path_of("parts");
-        for (index, part) in content.array("parts")?.unwrap_or_default().into_iter().enumerate() {
-            history.part(Fields::of(part, format!("{path}[{index}]"), "contents")?, is_model, &mut parts)?;
+        for part in content.objects("parts")? {
+            history.part(part, is_model, &mut parts)?;
         }
-        content.note_rest(history.unmapped);
+        history.notes.rest(&content, &[]);
         let role = if is_model { Role::Assistant } else { Role::User };
-        request.messages.push(Message { role, parts });
+        messages.push(Message { role, parts });
         was_model = is_model;
     }
-    request.messages.retain(|message| !message.parts.is_empty());
-    Ok(())
+    messages.retain(|message| !message.parts.is_empty());
+    Ok(messages)
 }
 
 /// What must be known of the conversation so far.
 struct History<'a> {
-    unmapped: &'a mut Vec<Unmapped>,
+    notes: &'a mut Notes,
     /// The calls that wait for their results.
     calls: Vec<OpenCall>,
     /// How many calls and results without a name of their own there were.
@@ -62,7 +57,7 @@ impl History<'_> {
         let is_thought = part.boolean("thought")? == Some(true) && is_model;
         let seal = part.string("thoughtSignature")?.and_then(|signature| unseal(&signature));
         for hint in ["mediaResolution", "partMetadata"] {
-            part.take_hint(hint, self.unmapped);
+            part.take_hint(hint, self.notes);
         }
         if let Some(text) = part.string("text")? {
             match is_model {
@@ -81,35 +76,34 @@ impl History<'_> {
             say(String::new(), is_thought, Some(seal), parts);
         }
         // What Google's own tools did, among others.
-        part.note_names(self.unmapped);
+        note_names(&part, self.notes);
         Ok(())
     }
 
     fn call(&mut self, mut call: Fields, seal: Option<Seal>) -> Result<ToolCall, Malformed> {
-        let name = name_of(&mut call)?;
-        let own = call.string("id")?.filter(|id| !id.is_empty());
+        let name = call.needed_text("name")?;
+        let own = call.text("id")?;
         let is_named = own.is_some();
         let id = own.unwrap_or_else(|| self.made_id(&name));
         let arguments = call.object("args")?.map_or_else(|| "{}".to_owned(), |args| args.into_value().to_string());
-        call.note_rest(self.unmapped);
+        self.notes.rest(&call, &[]);
         self.calls.push(OpenCall { id: id.clone(), name: name.clone(), is_named });
         Ok(ToolCall { id, name, arguments, kind: ToolKind::Function, seal })
     }
 
     fn result(&mut self, mut response: Fields) -> Result<ToolResult, Malformed> {
-        let name = name_of(&mut response)?;
-        let own = response.string("id")?.filter(|id| !id.is_empty());
+        let name = response.needed_text("name")?;
+        let own = response.text("id")?;
         let call_id = self.called(own, &name);
         let (text, is_error) = match response.object("response")? {
             Some(response) => told(&response.into_value()),
             None => (String::new(), false),
         };
         let mut parts: Vec<Part> = (!text.is_empty()).then(|| Part::text(text)).into_iter().collect();
-        let path = response.path_of("parts");
-        for (index, part) in response.array("parts")?.unwrap_or_default().into_iter().enumerate() {
-            self.part(Fields::of(part, format!("{path}[{index}]"), "contents")?, false, &mut parts)?;
+        for part in response.objects("parts")? {
+            self.part(part, false, &mut parts)?;
         }
-        response.note_rest(self.unmapped);
+        self.notes.rest(&response, &[]);
         Ok(ToolResult { call_id, name: Some(name), kind: ToolKind::Function, parts, is_error })
     }
 
@@ -134,36 +128,23 @@ impl History<'_> {
     }
 
     fn inline(&mut self, mut data: Fields) -> Result<Part, Malformed> {
-        let media_type = data.string("mimeType")?.filter(|kind| !kind.is_empty());
-        let Some(bytes) = data.string("data")? else {
-            let message = format!("`{}` must be a string in base64.", data.path_of("data"));
-            return Err(Malformed { message, param: Some("contents") });
-        };
+        let media_type = data.text("mimeType")?;
+        let bytes = data.needed_string("data")?;
         let name = data.string("displayName")?;
-        data.note_rest(self.unmapped);
+        self.notes.rest(&data, &[]);
         Ok(media(Media { source: Source::Data(standard_base64(&bytes)), media_type, name, detail: None }))
     }
 
     fn file(&mut self, mut file: Fields) -> Result<Part, Malformed> {
-        let media_type = file.string("mimeType")?.filter(|kind| !kind.is_empty());
-        let Some(uri) = file.string("fileUri")?.filter(|uri| !uri.is_empty()) else {
-            let message = format!("`{}` must be a non-empty string.", file.path_of("fileUri"));
-            return Err(Malformed { message, param: Some("contents") });
-        };
+        let media_type = file.text("mimeType")?;
+        let uri = file.needed_text("fileUri")?;
         let name = file.string("displayName")?;
-        file.note_rest(self.unmapped);
+        self.notes.rest(&file, &[]);
         // What was uploaded to Google has a URL, too, but nobody else may read it.
         let is_open = uri.starts_with("http") && !uri.contains("://generativelanguage.googleapis.com/");
         let source = if is_open { Source::Url(uri) } else { Source::Id(uri) };
         Ok(media(Media { source, media_type, name, detail: None }))
     }
-}
-
-fn name_of(call: &mut Fields) -> Result<String, Malformed> {
-    let path = call.path_of("name");
-    call.string("name")?
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| Malformed { message: format!("`{path}` must be a non-empty string."), param: Some("contents") })
 }
 
 /// What the model said. Its pieces belong together as they would in a stream: a mark ends what it is on.

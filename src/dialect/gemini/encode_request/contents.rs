@@ -64,12 +64,6 @@ struct Response<'a> {
     order: usize,
 }
 
-/// The instructions that stand before the conversation, and the conversation.
-pub(super) fn split_instructions(messages: &[Message]) -> (&[Message], &[Message]) {
-    let is_instruction = |message: &Message| matches!(message.role, Role::System | Role::Developer);
-    messages.split_at(messages.iter().position(|message| !is_instruction(message)).unwrap_or(messages.len()))
-}
-
 pub(super) fn instruction(messages: &[Message], losses: &mut Losses<'_>) -> Option<Value> {
     let text = messages.iter().map(|message| plain_text(&message.parts, losses)).collect::<Vec<_>>().join("\n\n");
     (!text.is_empty()).then(|| json!({ "parts": [{ "text": text }] }))

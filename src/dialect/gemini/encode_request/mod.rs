@@ -32,7 +32,7 @@ struct Request<'a> {
 
 pub(super) fn encode(request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
     let model = Model::of(to.model);
-    let (instructions, rest) = contents::split_instructions(&request.messages);
+    let (instructions, rest) = request.split_instructions();
     let tools = tools::declarations(&request.tools, losses);
     if request.parallel_tool_calls == Some(false) && tools.is_some() {
         losses.hint(Field::ParallelToolCalls, "Gemini may call several tools at once and cannot be told not to");

@@ -22,7 +22,7 @@ fn declaration(tool: &Tool, losses: &mut Losses<'_>) -> Option<Value> {
     }
     let mut declaration = Map::new();
     declaration.insert("name".into(), name.into());
-    if let Some(description) = &tool.description {
+    if let Some(description) = tool.description.as_ref().filter(|description| !description.is_empty()) {
         declaration.insert("description".into(), description.as_str().into());
     }
     if let Some(schema) = schema {

@@ -252,7 +252,7 @@ fn a_malformed_request_names_the_field() {
     assert_eq!(temperature.param, Some("generationConfig"));
     assert_eq!(
         with("generationConfig", json!({ "topK": -1 })).message,
-        "`generationConfig.topK` must not be negative."
+        "`generationConfig.topK` must be a whole number, 0 or more."
     );
     assert_eq!(with("tools", json!([7])).message, "`tools[0]` must be an object.");
     assert_eq!(with("toolConfig", json!({ "functionCallingConfig": { "mode": "X" } })).param, Some("toolConfig"));

@@ -134,7 +134,14 @@ fn objects(stream: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn it_is_known_by_its_paths() {
+fn it_is_known_by_its_paths_and_by_its_header() {
+    let mut headers = http::HeaderMap::new();
     assert!(Gemini.owns("/v1beta/models/gemini-2.5-flash:generateContent") && !Gemini.owns("/v1/models"));
-    assert_eq!(crate::dialect::of_client("/v1beta/models", &http::HeaderMap::new()).name(), "gemini");
+    assert!(!Gemini.marks(&headers));
+    headers.insert("x-goog-api-key", "k".parse().unwrap());
+    assert!(Gemini.marks(&headers));
+    let named = |path| crate::dialect::of_client(path, &http::HeaderMap::new()).name();
+    assert_eq!(named("/v1beta/models"), "gemini");
+    assert_eq!(named("/v1/models/provider/llama3:8b:streamGenerateContent"), "gemini");
+    assert_eq!(named("/v1/models/provider/llama3:8b"), "openai-chat");
 }

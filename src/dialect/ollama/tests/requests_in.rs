@@ -247,7 +247,7 @@ fn what_is_of_the_wrong_type_is_named() {
     let content = json!({ "messages": [{ "role": "user", "content": [] }] });
     assert_eq!(message(content), ("`messages[0].content` must be a string.".into(), "messages"));
     let url = json!({ "messages": [{ "role": "user", "images": ["https://example.com/a.png"] }] });
-    assert_eq!(message(url).0, "`messages[0].images` must be an array of pictures in base64.");
+    assert_eq!(message(url).0, "`messages[0].images` must be a list of pictures in base64.");
     let role = json!({ "messages": [{ "role": "robot" }] });
     assert_eq!(message(role).0, "`messages[0].role` must be system, user, assistant or tool.");
     let arguments = json!({ "messages": [{ "role": "assistant", "tool_calls": [{ "function": { "name": "f", "arguments": 1 } }] }] });

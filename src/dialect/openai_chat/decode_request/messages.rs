@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::super::encode::OF_CONTENT;
 use super::super::notes::annotations_of;
-use super::fields::{Fields, Notes};
 use super::parts;
-use crate::canonical::{Message, Part, Role, Seal, ToolCall, ToolKind, ToolResult, Weight, ids};
+use crate::canonical::{Message, Part, Role, Seal, ToolCall, ToolKind, ToolResult, ids};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
 /// What has been called, so that results can be told what they are results of.
 #[derive(Default)]
@@ -38,13 +38,12 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Message
                 return Err(message.wrong("role", roles));
             }
         };
-        notes.leftovers(&message, |name| match (name, role) {
+        if role != Role::User {
             // It tells several users apart; of the others there is one.
-            ("name", Role::System | Role::Developer | Role::Assistant) => Weight::Hint,
-            // Where the client got the message, and that it is to be continued: the last of an assistant's always is.
-            ("id" | "prefix" | "cache_control" | "provider_specific_fields", _) => Weight::Hint,
-            _ => Weight::Meaning,
-        });
+            message.take_hint("name", notes);
+        }
+        // Where the client got the message, and that it is to be continued: the last of an assistant's always is.
+        notes.rest(&message, &["id", "prefix", "cache_control", "provider_specific_fields"]);
         messages.push(Message { role, parts });
     }
     Ok(messages)
@@ -52,7 +51,7 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Message
 
 /// A tool's result.
 fn tool(message: &mut Fields, called: &Called, notes: &mut Notes) -> Result<Part, Malformed> {
-    let call_id = message.string("tool_call_id")?.ok_or_else(|| message.wrong("tool_call_id", "a string"))?;
+    let call_id = message.needed_string("tool_call_id")?;
     let call = called.tools.get(&call_id);
     let name = message.string("name")?.or_else(|| call.map(|(name, _)| name.clone()));
     let kind = call.map(|(_, kind)| *kind).unwrap_or_default();
@@ -61,7 +60,7 @@ fn tool(message: &mut Fields, called: &Called, notes: &mut Notes) -> Result<Part
 
 /// The same from before there were other tools than functions.
 fn function(message: &mut Fields, called: &Called, notes: &mut Notes) -> Result<Part, Malformed> {
-    let name = message.string("name")?.ok_or_else(|| message.wrong("name", "a string"))?;
+    let name = message.needed_string("name")?;
     let call_id = called.functions.get(&name).cloned().unwrap_or_default();
     let parts = parts::read(message, notes)?;
     Ok(Part::ToolResult(ToolResult { call_id, name: Some(name), parts, ..ToolResult::default() }))
@@ -71,7 +70,7 @@ fn assistant(message: &mut Fields, at: usize, called: &mut Called, notes: &mut N
     let mut marks = HashMap::new();
     let mut all = thoughts(message, &mut marks)?;
     let mut content = parts::read(message, notes)?;
-    if let Some(refusal) = message.string("refusal")?.filter(|refusal| !refusal.is_empty()) {
+    if let Some(refusal) = message.text("refusal")? {
         content.push(Part::Refusal(refusal));
     }
     let annotations = message.take("annotations");
@@ -88,7 +87,7 @@ fn assistant(message: &mut Fields, at: usize, called: &mut Called, notes: &mut N
     }
     if let Some(mut function) = message.object("function_call")? {
         let id = ids::call_id("function_call", at);
-        let name = function.string("name")?.ok_or_else(|| function.wrong("name", "a string"))?;
+        let name = function.needed_string("name")?;
         let arguments = function.string("arguments")?.unwrap_or_default();
         called.functions.insert(name.clone(), id.clone());
         all.push(Part::ToolCall(ToolCall { id, name, arguments, ..ToolCall::default() }));
@@ -97,14 +96,12 @@ fn assistant(message: &mut Fields, at: usize, called: &mut Called, notes: &mut N
 }
 
 fn tool_call(call: &mut Fields) -> Result<ToolCall, Malformed> {
-    let id = call.string("id")?.ok_or_else(|| call.wrong("id", "a string"))?;
-    let custom = call.object("custom")?;
-    let (kind, mut inner, arguments) = match (call.object("function")?, custom) {
-        (Some(function), _) => (ToolKind::Function, function, "arguments"),
-        (None, Some(custom)) => (ToolKind::Custom, custom, "input"),
-        (None, None) => return Err(call.wrong("function", "an object")),
+    let id = call.needed_string("id")?;
+    let (kind, mut inner, arguments) = match call.object("custom")? {
+        Some(custom) if !call.has("function") => (ToolKind::Custom, custom, "input"),
+        _ => (ToolKind::Function, call.needed_object("function")?, "arguments"),
     };
-    let name = inner.string("name")?.ok_or_else(|| inner.wrong("name", "a string"))?;
+    let name = inner.needed_string("name")?;
     let arguments = match inner.take(arguments) {
         None => String::new(),
         Some(Value::String(text)) => text,

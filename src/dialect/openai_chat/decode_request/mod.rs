@@ -1,18 +1,15 @@
 //! Reads a client's request.
 
-mod fields;
 mod messages;
 mod parts;
 mod reasoning;
 mod tools;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, json};
 
-use fields::{Fields, Notes};
-
-use crate::canonical::{ChatRequest, OutputFormat, Reasoning, Weight};
+use crate::canonical::{ChatRequest, OutputFormat, Reasoning};
 use crate::dialect::Malformed;
-use crate::dialect::request::read;
+use crate::dialect::fields::{Fields, Notes};
 
 /// What concerns cost, accounting, caches, speed or comfort, and never the answer.
 const HINTS: [&str; 8] = [
@@ -27,8 +24,7 @@ const HINTS: [&str; 8] = [
 ];
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
-    let body: Map<String, Value> = read(body)?;
-    let mut fields = Fields::new(body);
+    let mut fields = Fields::of_body(body)?;
     let mut notes = Notes::default();
     if !fields.has("messages") && fields.has("prompt") {
         return Err(Malformed {
@@ -54,7 +50,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
         seed: fields.integer("seed")?,
         presence_penalty: fields.number("presence_penalty")?,
         frequency_penalty: fields.number("frequency_penalty")?,
-        stop: fields.texts("stop")?,
+        stop: fields.string_or_strings("stop")?,
         logprobs: logprobs(&mut fields)?,
         output: output(&mut fields, &mut notes)?,
         reasoning: Reasoning::default(),
@@ -63,27 +59,26 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
         unmapped: Vec::new(),
     };
     request.reasoning = reasoning::read(&mut fields, &mut notes)?;
-    say_nothing_new(&mut fields)?;
-    notes.leftovers(&fields, |name| if HINTS.contains(&name) { Weight::Hint } else { Weight::Meaning });
+    if fields.count("n")?.is_some_and(|choices| choices > 1) {
+        notes.meaning("n");
+    }
+    fields.take_default("modalities", &json!(["text"]));
+    notes.rest(&fields, &HINTS);
     request.unmapped = notes.into_list();
     Ok(request)
 }
 
-/// Takes those values that ask for what there is anyway.
-fn say_nothing_new(fields: &mut Fields) -> Result<(), Malformed> {
-    if fields.count("n")?.is_some_and(|choices| choices > 1) {
-        fields.put_back("n", true.into());
+/// Notes what has not been taken of `fields`, none of which changes the answer.
+fn note_hints(fields: &Fields, notes: &mut Notes) {
+    for name in fields.rest() {
+        notes.hint(fields.path_of(name));
     }
-    if let Some(modalities) = fields.take("modalities").filter(|modalities| *modalities != Value::from(vec!["text"])) {
-        fields.put_back("modalities", modalities);
-    }
-    Ok(())
 }
 
 fn include_usage(fields: &mut Fields, notes: &mut Notes) -> Result<bool, Malformed> {
     let Some(mut options) = fields.object("stream_options")? else { return Ok(false) };
     let include = options.boolean("include_usage")?.unwrap_or(false);
-    notes.leftovers(&options, |_| Weight::Hint);
+    note_hints(&options, notes);
     Ok(include)
 }
 
@@ -110,14 +105,14 @@ fn output(fields: &mut Fields, notes: &mut Notes) -> Result<OutputFormat, Malfor
             None => OutputFormat::Json,
         },
         "json_schema" => {
-            let mut schema = format.object("json_schema")?.ok_or_else(|| format.wrong("json_schema", "an object"))?;
+            let mut schema = format.needed_object("json_schema")?;
             let output = OutputFormat::Schema {
                 name: schema.string("name")?,
                 description: schema.string("description")?,
                 schema: schema.take("schema").unwrap_or_else(|| Map::new().into()),
                 strict: schema.boolean("strict")?,
             };
-            notes.leftovers(&schema, |_| Weight::Meaning);
+            notes.rest(&schema, &[]);
             output
         }
         "" => return Err(format.wrong("type", "\"text\", \"json_object\" or \"json_schema\"")),
@@ -126,6 +121,6 @@ fn output(fields: &mut Fields, notes: &mut Notes) -> Result<OutputFormat, Malfor
             return Ok(OutputFormat::Text);
         }
     };
-    notes.leftovers(&format, |_| Weight::Meaning);
+    notes.rest(&format, &[]);
     Ok(output)
 }

@@ -1,8 +1,9 @@
 //! How much to think: OpenAI has one word for it, and everybody else another field.
 
-use super::fields::{Fields, Notes};
-use crate::canonical::{Effort, Reasoning, Weight};
+use super::note_hints;
+use crate::canonical::{Effort, Reasoning};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
 pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Reasoning, Malformed> {
     let mut reasoning = Reasoning { effort: effort(fields, "reasoning_effort")?, ..Reasoning::default() };
@@ -12,7 +13,7 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Reasoning, 
         reasoning.budget_tokens = object.count("max_tokens")?;
         reasoning.enabled = object.boolean("enabled")?;
         reasoning.visible = object.boolean("exclude")?.map(|exclude| !exclude);
-        notes.leftovers(&object, |_| Weight::Hint);
+        note_hints(&object, notes);
     }
     // vLLM's, Groq's and OpenRouter's elder.
     reasoning.visible = reasoning.visible.or(fields.boolean("include_reasoning")?);
@@ -24,14 +25,14 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Reasoning, 
             _ => return Err(thinking.wrong("type", "\"enabled\" or \"disabled\"")),
         });
         reasoning.budget_tokens = reasoning.budget_tokens.or(thinking.count("budget_tokens")?);
-        notes.leftovers(&thinking, |_| Weight::Hint);
+        note_hints(&thinking, notes);
     }
     // Qwen's, and what vLLM and llama.cpp hand to a model's template.
     reasoning.enabled = reasoning.enabled.or(fields.boolean("enable_thinking")?);
     if let Some(mut template) = fields.object("chat_template_kwargs")? {
         let switch = template.boolean("enable_thinking")?.or(template.boolean("thinking")?);
         reasoning.enabled = reasoning.enabled.or(switch);
-        notes.leftovers(&template, |_| Weight::Meaning);
+        notes.rest(&template, &[]);
     }
     Ok(reasoning)
 }

@@ -2,30 +2,24 @@
 
 use serde_json::Value;
 
-use super::fields::{Fields, Notes};
-use crate::canonical::{Tool, ToolChoice, ToolInput, Weight};
+use crate::canonical::{Tool, ToolChoice, ToolInput};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Fields, Notes};
 
 pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Tool>, Malformed> {
     let mut tools = Vec::new();
     for mut tool in fields.objects("tools")? {
         let kind = tool.string("type")?;
         match kind.as_deref() {
-            Some("custom") => {
-                let custom = tool.object("custom")?.ok_or_else(|| tool.wrong("custom", "an object"))?;
-                tools.push(custom_tool(custom, notes)?);
-            }
-            None | Some("function") => {
-                let function = tool.object("function")?.ok_or_else(|| tool.wrong("function", "an object"))?;
-                tools.push(function_tool(function, notes)?);
-            }
+            Some("custom") => tools.push(custom_tool(tool.needed_object("custom")?, notes)?),
+            None | Some("function") => tools.push(function_tool(tool.needed_object("function")?, notes)?),
             // A tool that the provider runs itself.
             Some(_) => {
                 notes.meaning(tool.path_of("type"));
                 continue;
             }
         }
-        notes.leftovers(&tool, |name| if name == "cache_control" { Weight::Hint } else { Weight::Meaning });
+        notes.rest(&tool, &["cache_control"]);
     }
     // What tools were before there were others than functions. The answer calls them as tools.
     let functions = fields.objects("functions")?;
@@ -39,27 +33,24 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Notes) -> Result<Vec<Tool>, 
 }
 
 fn function_tool(mut function: Fields, notes: &mut Notes) -> Result<Tool, Malformed> {
-    let schema = function.take("parameters");
-    if schema.as_ref().is_some_and(|schema| !schema.is_object()) {
-        return Err(function.wrong("parameters", "a JSON Schema"));
-    }
+    let schema = function.object("parameters")?.map(Fields::into_value);
     let tool = Tool {
-        name: name_of(&mut function)?,
+        name: function.needed_text("name")?,
         description: function.string("description")?,
         input: ToolInput::Json { schema, strict: function.boolean("strict")? },
     };
-    notes.leftovers(&function, |_| Weight::Meaning);
+    notes.rest(&function, &[]);
     Ok(tool)
 }
 
 fn custom_tool(mut custom: Fields, notes: &mut Notes) -> Result<Tool, Malformed> {
     let is_text = |format: &Value| format.get("type").and_then(Value::as_str) == Some("text");
     let tool = Tool {
-        name: name_of(&mut custom)?,
+        name: custom.needed_text("name")?,
         description: custom.string("description")?,
         input: ToolInput::Text { format: custom.take("format").filter(|format| !is_text(format)) },
     };
-    notes.leftovers(&custom, |_| Weight::Meaning);
+    notes.rest(&custom, &[]);
     Ok(tool)
 }
 
@@ -77,9 +68,9 @@ pub(super) fn choice(fields: &mut Fields, notes: &mut Notes) -> Result<Option<To
             _ => Err(fields.wrong(name, WORDS)),
         },
         Some(object @ Value::Object(_)) => {
-            let mut object = Fields::of(object, name.to_owned(), name)?;
+            let mut object = fields.inside(name, object)?;
             let choice = named(&mut object)?;
-            notes.leftovers(&object, |_| Weight::Meaning);
+            notes.rest(&object, &[]);
             choice.map(Some).ok_or_else(|| fields.wrong(name, WORDS))
         }
         Some(_) => Err(fields.wrong(name, WORDS)),
@@ -89,18 +80,18 @@ pub(super) fn choice(fields: &mut Fields, notes: &mut Notes) -> Result<Option<To
 fn named(object: &mut Fields) -> Result<Option<ToolChoice>, Malformed> {
     Ok(match object.string("type")?.as_deref() {
         Some("function") => match object.object("function")? {
-            Some(mut function) => Some(ToolChoice::Tool(name_of(&mut function)?)),
+            Some(mut function) => Some(ToolChoice::Tool(function.needed_text("name")?)),
             None => None,
         },
         Some("custom") => match object.object("custom")? {
-            Some(mut custom) => Some(ToolChoice::Tool(name_of(&mut custom)?)),
+            Some(mut custom) => Some(ToolChoice::Tool(custom.needed_text("name")?)),
             None => None,
         },
         Some("allowed_tools") => match object.object("allowed_tools")? {
             Some(allowed) => Some(some_of(allowed)?),
             None => None,
         },
-        None => Some(ToolChoice::Tool(name_of(object)?)),
+        None => Some(ToolChoice::Tool(object.needed_text("name")?)),
         Some(_) => None,
     })
 }
@@ -114,11 +105,7 @@ fn some_of(mut allowed: Fields) -> Result<ToolChoice, Malformed> {
     let mut names = Vec::new();
     for mut tool in allowed.objects("tools")? {
         let inner = tool.object("function")?.or(tool.object("custom")?);
-        names.push(name_of(&mut inner.unwrap_or(tool))?);
+        names.push(inner.unwrap_or(tool).needed_text("name")?);
     }
     Ok(ToolChoice::Allowed { required, names })
-}
-
-fn name_of(object: &mut Fields) -> Result<String, Malformed> {
-    object.string("name")?.filter(|name| !name.is_empty()).ok_or_else(|| object.wrong("name", "a non-empty string"))
 }

@@ -6,14 +6,16 @@ use super::super::OpenAiChat;
 use super::super::details;
 use super::super::encode::words_of;
 use crate::canonical::{
-    ChatRequest, Field, Losses, Media, Message, Part, Role, Seal, Source, ToolCall, ToolKind, ToolResult, ids,
+    ChatRequest, Field, Losses, Media, Message, OpenCalls, Part, Role, Seal, Source, ToolCall, ToolKind, ToolResult,
+    ids,
 };
 use crate::dialect::quirks::ChatQuirks;
 use crate::dialect::{Dialect, Recipient};
 
 pub(super) fn encode(request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Vec<Value> {
     let quirks = &to.quirks.chat;
-    let mut writer = Writer { to, quirks, losses, written: Vec::new(), shown: Vec::new(), open: Vec::new(), calls: 0 };
+    let (written, shown, open) = (Vec::new(), Vec::new(), OpenCalls::default());
+    let mut writer = Writer { to, quirks, losses, written, shown, open, calls: 0 };
     for message in &request.messages {
         writer.message(message);
     }
@@ -34,8 +36,8 @@ struct Writer<'a, 'l> {
     written: Vec<Value>,
     /// What results of tools show and only a user can.
     shown: Vec<Value>,
-    /// The ids, as they were given, as they are written, and names of the calls that have no result yet.
-    open: Vec<(String, String, String)>,
+    /// The calls of the model's last turn.
+    open: OpenCalls,
     calls: usize,
 }
 
@@ -91,7 +93,8 @@ impl Writer<'_, '_> {
     }
 
     fn result(&mut self, result: &ToolResult) {
-        let id = self.id_of(result);
+        let call = self.open.answer(result);
+        let id = call.map_or_else(|| self.fit(&result.call_id), |call| call.native);
         let mut text = texts(&result.parts).join("\n\n");
         if result.is_error {
             text.insert_str(0, "Error: ");
@@ -106,19 +109,6 @@ impl Writer<'_, '_> {
             self.shown.extend(media);
         }
         self.written.push(json!({ "role": "tool", "tool_call_id": id, "content": text }));
-    }
-
-    /// The id of the call that `result` is of, as it was written. Who gives none gives names, or keeps the order.
-    fn id_of(&mut self, result: &ToolResult) -> String {
-        let is_of = |(id, _, name): &(String, String, String)| match (&*result.call_id, &result.name) {
-            ("", Some(of)) => name == of,
-            ("", None) => true,
-            (call_id, _) => id == call_id,
-        };
-        match self.open.iter().position(is_of) {
-            Some(at) => self.open.remove(at).1,
-            None => self.fit(&result.call_id),
-        }
     }
 
     fn fit(&self, id: &str) -> String {
@@ -148,7 +138,7 @@ impl Writer<'_, '_> {
 
     fn assistant(&mut self, message: &Message) {
         self.show(Vec::new());
-        self.open.clear();
+        self.open = OpenCalls::default();
         let (mut content, mut thoughts, mut calls, mut marked) =
             (None::<String>, String::new(), Vec::new(), Vec::new());
         for part in &message.parts {
@@ -197,7 +187,7 @@ impl Writer<'_, '_> {
         self.calls += 1;
         let id = if call.id.is_empty() { ids::call_id("conversation", self.calls) } else { call.id.clone() };
         let id = self.fit(&id);
-        self.open.push((call.id.clone(), id.clone(), call.name.clone()));
+        self.open.push(call, &*id);
         let mut written = match (call.kind, self.quirks.custom_tools) {
             // A provider that knows no such tools is shown what has been said as a function's call.
             (ToolKind::Custom, false) => {

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::seal;
-use super::super::wire::{self, Item, Kind, Part, Text, list_of, text_of};
+use super::super::wire::{self, Item, Kind, Part, list_of, text_of};
 use super::tool_kind;
 use crate::canonical::{Annotation, ChatEvent};
 use crate::dialect::Sink;
+use crate::dialect::json::Str;
 
 /// What has been told of one item.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Told {
         match &*part.r#type {
             "output_text" | "text" => {
                 self.turn_to(Some(index), sink);
-                if let Some(Text(text)) = part.text.filter(|_| !self.spoken) {
+                if let Some(Str(text)) = part.text.filter(|_| !self.spoken) {
                     self.spoken = true;
                     sink(ChatEvent::Text { text, logprobs: list_of::<wire::Logprob, _>(part.logprobs) });
                 }
@@ -116,7 +117,7 @@ impl Told {
             }
             "refusal" => {
                 self.turn_to(Some(index), sink);
-                if let Some(Text(text)) = part.refusal.filter(|_| !self.spoken) {
+                if let Some(Str(text)) = part.refusal.filter(|_| !self.spoken) {
                     self.spoken = true;
                     sink(ChatEvent::Refusal(text));
                 }

@@ -10,8 +10,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::wire::{self, Event, Response, Text, text_of};
+use super::wire::{self, Event, Response, text_of};
 use crate::canonical::{ChatEvent, Finish, FinishReason, Logprob, ToolKind, Usage};
+use crate::dialect::json::Str;
 use crate::dialect::{Decoder, Sink};
 use crate::framing::sse;
 
@@ -109,19 +110,19 @@ impl StreamDecoder {
         sink(ChatEvent::Finish(finish));
     }
 
-    fn text(&mut self, event: &Event<'_>, text: Option<&Text<'_>>, logprobs: Vec<Logprob>, sink: Sink<'_>) {
+    fn text(&mut self, event: &Event<'_>, text: Option<&Str<'_>>, logprobs: Vec<Logprob>, sink: Sink<'_>) {
         let item = self.item(event, sink);
         item.turn_to(event.content_index, sink);
-        if let Some(Text(text)) = text {
+        if let Some(Str(text)) = text {
             item.spoken = true;
             sink(ChatEvent::Text { text: Cow::Borrowed(text), logprobs });
         }
     }
 
-    fn refusal(&mut self, event: &Event<'_>, text: Option<&Text<'_>>, sink: Sink<'_>) {
+    fn refusal(&mut self, event: &Event<'_>, text: Option<&Str<'_>>, sink: Sink<'_>) {
         let item = self.item(event, sink);
         item.turn_to(event.content_index, sink);
-        if let Some(Text(text)) = text {
+        if let Some(Str(text)) = text {
             item.spoken = true;
             sink(ChatEvent::Refusal(Cow::Borrowed(text)));
         }
@@ -130,7 +131,7 @@ impl StreamDecoder {
     fn thoughts(&mut self, event: &Event<'_>, is_summary: bool, sink: Sink<'_>) {
         let index = if is_summary { event.summary_index } else { event.content_index };
         let item = self.item(event, sink);
-        if let Some(Text(text)) = &event.delta {
+        if let Some(Str(text)) = &event.delta {
             item.thoughts(index, text, is_summary, sink);
         }
     }
@@ -179,7 +180,7 @@ fn response_of<'a>(event: &Event<'a>) -> Option<Response<'a>> {
 }
 
 fn start(response: &Response<'_>, sink: Sink<'_>) {
-    let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| Cow::Owned(text.0.clone().into_owned()));
+    let text = |text: &Option<Str<'_>>| text.as_ref().map(|text| Cow::Owned(text.0.clone().into_owned()));
     sink(ChatEvent::Start { id: text(&response.id), model: text(&response.model) });
 }
 

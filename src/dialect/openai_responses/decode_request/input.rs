@@ -5,13 +5,10 @@
 
 use serde_json::Value;
 
-use super::super::seal::{self, On};
-use super::fields::{Fields, Notes, wrong};
 use super::media;
-use crate::canonical::{Message, Part, Role, Seal, ToolCall, ToolKind, ToolResult, Weight};
+use crate::canonical::{Message, On, Part, Role, Seal, ToolCall, ToolKind, ToolResult};
 use crate::dialect::Malformed;
-
-const WITHIN: &str = "input";
+use crate::dialect::fields::{Content, Fields, Notes};
 
 /// The conversation as far as it has been read.
 #[derive(Debug, Default)]
@@ -30,21 +27,19 @@ impl Input {
         }
     }
 
-    pub(super) fn read(&mut self, input: Option<Value>, notes: &mut Notes) -> Result<(), Malformed> {
-        match input {
-            Some(Value::String(text)) => self.messages.push(Message::text(Role::User, text)),
-            Some(Value::Array(items)) => {
-                for (index, item) in items.into_iter().enumerate() {
-                    let path = format!("{WITHIN}[{index}]");
-                    self.item(Fields::of(item, &path, WITHIN)?, &path, notes)?;
+    pub(super) fn read(&mut self, request: &mut Fields, notes: &mut Notes) -> Result<(), Malformed> {
+        match request.needed_content("input")? {
+            Content::Text(text) => self.messages.push(Message::text(Role::User, text)),
+            Content::Objects(items) => {
+                for item in items {
+                    self.item(item, notes)?;
                 }
             }
-            _ => return Err(wrong(WITHIN, WITHIN, "a string or a list of items")),
         }
         Ok(())
     }
 
-    fn item(&mut self, mut item: Fields, path: &str, notes: &mut Notes) -> Result<(), Malformed> {
+    fn item(&mut self, mut item: Fields, notes: &mut Notes) -> Result<(), Malformed> {
         let kind = item.string("type")?;
         match kind.as_deref() {
             None | Some("message") if item.has("role") => self.message(item, notes),
@@ -55,12 +50,12 @@ impl Input {
             Some("reasoning") => self.thoughts(item),
             // Something that a store would know, or that a tool of OpenAI's own has said.
             Some("item_reference") | None if item.has("id") => {
-                notes.add(path.to_owned(), Weight::Meaning);
+                notes.meaning(item.path());
                 Ok(())
             }
             Some("message") | None => Err(item.wrong("role", "user, assistant, system or developer")),
             Some(_) => {
-                notes.add(format!("{path}.type"), Weight::Meaning);
+                notes.meaning(item.path_of("type"));
                 Ok(())
             }
         }
@@ -74,19 +69,17 @@ impl Input {
             "developer" => Role::Developer,
             _ => return Err(item.wrong("role", "user, assistant, system or developer")),
         };
-        let path = item.path("content");
-        let content = item.needed("content", "a string or a list of parts")?;
-        let parts = media::read_content(content, &path, notes)?;
+        let parts = media::read_content(item.needed_content("content")?, notes)?;
         // Which message is a remark and which is the answer: the model's own provider wants to be told.
         if item.take("phase").is_some() {
-            notes.add("input[].phase".to_owned(), Weight::Hint);
+            notes.hint("input[].phase");
         }
         match role {
             Role::Assistant => self.assistant().parts.extend(parts),
             _ => self.messages.push(Message { role, parts }),
         }
         forget(&mut item);
-        item.rest(&[], notes);
+        notes.rest(&item, &[]);
         Ok(())
     }
 
@@ -106,18 +99,16 @@ impl Input {
         };
         self.assistant().parts.push(Part::ToolCall(call));
         forget(&mut item);
-        item.rest(&[], notes);
+        notes.rest(&item, &[]);
         Ok(())
     }
 
     fn result(&mut self, mut item: Fields, kind: ToolKind, notes: &mut Notes) -> Result<(), Malformed> {
-        let path = item.path("output");
         let call_id = item.needed_string("call_id")?;
-        let output = item.needed("output", "a string or a list of parts")?;
-        let parts = media::read_content(output, &path, notes)?;
+        let parts = media::read_content(item.needed_content("output")?, notes)?;
         let result = ToolResult { call_id, name: item.string("name")?, kind, parts, is_error: false };
         forget(&mut item);
-        item.rest(&[], notes);
+        notes.rest(&item, &[]);
         let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
         match self.messages.last_mut() {
             Some(last) if last.role == Role::User && last.parts.iter().all(is_result) && !last.parts.is_empty() => {
@@ -131,7 +122,7 @@ impl Input {
     /// Thoughts, whose encrypted content is a seal if this proxy has told it, and else nobody's who will be asked.
     fn thoughts(&mut self, mut item: Fields) -> Result<(), Malformed> {
         let encrypted_content = item.string("encrypted_content")?.unwrap_or_default();
-        let seal = match seal::read(&encrypted_content) {
+        let seal = match Seal::parse_on(&encrypted_content) {
             Some((seal, On::Thoughts)) => Some(seal),
             Some((seal, on)) => {
                 self.attach(seal, &on);

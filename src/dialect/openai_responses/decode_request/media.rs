@@ -1,30 +1,23 @@
 //! The parts of messages and of results.
 
-use serde_json::Value;
-
-use super::fields::{Fields, Notes, wrong};
-use crate::canonical::{Media, Part, Source, Weight};
+use crate::canonical::{Media, Part, Source};
 use crate::dialect::Malformed;
+use crate::dialect::fields::{Content, Fields, Notes};
 
-const WITHIN: &str = "input";
-
-/// Text, or a list of parts, at `path`.
-pub(super) fn read_content(content: Value, path: &str, notes: &mut Notes) -> Result<Vec<Part>, Malformed> {
+pub(super) fn read_content(content: Content, notes: &mut Notes) -> Result<Vec<Part>, Malformed> {
     match content {
-        Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(parts) => {
+        Content::Text(text) => Ok(vec![Part::text(text)]),
+        Content::Objects(parts) => {
             let mut read = Vec::with_capacity(parts.len());
-            for (index, part) in parts.into_iter().enumerate() {
-                let path = format!("{path}[{index}]");
-                read.extend(read_part(Fields::of(part, &path, WITHIN)?, &path, notes)?);
+            for part in parts {
+                read.extend(read_part(part, notes)?);
             }
             Ok(read)
         }
-        _ => Err(wrong(path, WITHIN, "a string or a list of parts")),
     }
 }
 
-fn read_part(mut part: Fields, path: &str, notes: &mut Notes) -> Result<Option<Part>, Malformed> {
+fn read_part(mut part: Fields, notes: &mut Notes) -> Result<Option<Part>, Malformed> {
     let kind = part.needed_string("type")?;
     let read = match kind.as_str() {
         "input_text" | "output_text" | "text" => Part::text(part.needed_string("text")?),
@@ -33,7 +26,7 @@ fn read_part(mut part: Fields, path: &str, notes: &mut Notes) -> Result<Option<P
         "input_file" => Part::File(read_file(&mut part)?),
         "input_audio" => Part::Audio(read_audio(&mut part)?),
         _ => {
-            notes.add(format!("{path}.type"), Weight::Meaning);
+            notes.meaning(part.path_of("type"));
             return Ok(None);
         }
     };
@@ -42,9 +35,9 @@ fn read_part(mut part: Fields, path: &str, notes: &mut Notes) -> Result<Option<P
         part.take(name);
     }
     if part.take("prompt_cache_breakpoint").is_some() {
-        notes.add("input[].content[].prompt_cache_breakpoint".to_owned(), Weight::Hint);
+        notes.hint("input[].content[].prompt_cache_breakpoint");
     }
-    part.rest(&["detail"], notes);
+    notes.rest(&part, &["detail"]);
     Ok(Some(read))
 }
 
@@ -52,7 +45,7 @@ fn read_image(part: &mut Fields) -> Result<Media, Malformed> {
     let detail = part.string("detail")?.filter(|detail| detail != "auto");
     let media = match (part.string("image_url")?, part.string("file_id")?) {
         (Some(url), _) => Media::from_url(&url),
-        (None, Some(id)) => Media { source: Source::Id(id), media_type: None, name: None, detail: None },
+        (None, Some(id)) => Source::Id(id).into(),
         (None, None) => return Err(part.wrong("image_url", "a URL, or `file_id` the name of a file")),
     };
     Ok(Media { detail, ..media })
@@ -61,22 +54,17 @@ fn read_image(part: &mut Fields) -> Result<Media, Malformed> {
 fn read_file(part: &mut Fields) -> Result<Media, Malformed> {
     let name = part.string("filename")?;
     let (data, url, id) = (part.string("file_data")?, part.string("file_url")?, part.string("file_id")?);
-    let of = |source| Media { source, media_type: None, name: None, detail: None };
     let media = match (data, url, id) {
         (Some(data), _, _) if data.starts_with("data:") => Media::from_url(&data),
-        (Some(data), _, _) => of(Source::Data(data)),
-        (_, Some(url), _) => of(Source::Url(url)),
-        (_, _, Some(id)) => of(Source::Id(id)),
+        (Some(data), _, _) => Source::Data(data).into(),
+        (_, Some(url), _) => Source::Url(url).into(),
+        (_, _, Some(id)) => Source::Id(id).into(),
         _ => return Err(part.wrong("file_data", "a data URL, or `file_url` a URL, or `file_id` the name of a file")),
     };
     Ok(Media { name, ..media })
 }
 
 fn read_audio(part: &mut Fields) -> Result<Media, Malformed> {
-    let Some(mut audio) = part.object("input_audio")? else {
-        return Err(part.wrong("input_audio", "an object"));
-    };
-    let data = audio.needed_string("data")?;
-    let format = audio.needed_string("format")?;
-    Ok(Media::from_data(data, format!("audio/{}", if format == "mp3" { "mpeg" } else { &*format })))
+    let mut audio = part.needed_object("input_audio")?;
+    Ok(Media::from_audio(audio.needed_string("data")?, &audio.needed_string("format")?))
 }

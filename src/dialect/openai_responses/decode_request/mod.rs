@@ -2,18 +2,14 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/responses/create>
 
-mod fields;
 mod input;
 mod media;
 mod tools;
 
-use serde_json::{Map, Value};
-
-use crate::canonical::{ChatRequest, Effort, OutputFormat, Reasoning, Weight};
+use crate::canonical::{ChatRequest, Effort, OutputFormat, Reasoning};
 use crate::dialect::Malformed;
-use crate::dialect::request;
+use crate::dialect::fields::{Fields, Notes};
 
-use fields::{Fields, Notes};
 use input::Input;
 
 /// What concerns cost, caches, accounting or a store, and not the answer. An answer is kept only to be asked for later, and
@@ -43,23 +39,22 @@ const DEFAULTS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
-    let body: Map<String, Value> = request::read(body)?;
-    let mut fields = Fields::new(body);
+    let mut fields = Fields::of_body(body)?;
     let mut notes = Notes::default();
     let mut input = Input::default();
     if let Some(instructions) = fields.string("instructions")? {
         input.instructions(instructions);
     }
-    input.read(fields.take("input"), &mut notes)?;
+    input.read(&mut fields, &mut notes)?;
     let mut request = ChatRequest {
         model: fields.string("model")?.unwrap_or_default(),
         stream: fields.boolean("stream")?.unwrap_or(false),
         include_usage: true,
         messages: input.into_messages(),
-        tools: tools::read(fields.list("tools")?, &mut notes)?,
-        tool_choice: tools::read_choice(fields.take("tool_choice"), &mut notes)?,
+        tools: tools::read(&mut fields, &mut notes)?,
+        tool_choice: tools::read_choice(&mut fields, &mut notes)?,
         parallel_tool_calls: fields.boolean("parallel_tool_calls")?,
-        max_output_tokens: fields.integer("max_output_tokens")?,
+        max_output_tokens: fields.count("max_output_tokens")?,
         temperature: fields.number("temperature")?,
         top_p: fields.number("top_p")?,
         logprobs: read_logprobs(&mut fields, &mut notes)?,
@@ -70,9 +65,9 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
     let (user, safety_identifier) = (fields.string("user")?, fields.string("safety_identifier")?);
     request.user = safety_identifier.or(user);
     for (name, default) in DEFAULTS {
-        fields.drop_if(name, default);
+        fields.take_default(name, default);
     }
-    fields.rest(&HINTS, &mut notes);
+    notes.rest(&fields, &HINTS);
     request.unmapped = notes.into_list();
     Ok(request)
 }
@@ -80,14 +75,13 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Malformed> {
 /// Probabilities are asked for by their number, or by name among what is to be included. Whatever else may be included comes
 /// from tools of OpenAI's own, and of the thoughts the encrypted ones always are.
 fn read_logprobs(fields: &mut Fields, notes: &mut Notes) -> Result<Option<u32>, Malformed> {
-    let count = fields.integer("top_logprobs")?.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let count = fields.count("top_logprobs")?.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     let mut is_asked_for = count.is_some_and(|count| count > 0);
-    for (index, name) in fields.list("include")?.iter().enumerate() {
+    for (index, name) in fields.strings("include")?.iter().enumerate() {
         match name.as_str() {
-            Some("message.output_text.logprobs") => is_asked_for = true,
-            Some("reasoning.encrypted_content") => {}
-            Some(_) => notes.add(format!("include[{index}]"), Weight::Hint),
-            None => return Err(fields::wrong(&format!("include[{index}]"), "include", "a string")),
+            "message.output_text.logprobs" => is_asked_for = true,
+            "reasoning.encrypted_content" => {}
+            _ => notes.hint(format!("include[{index}]")),
         }
     }
     Ok(is_asked_for.then_some(count.unwrap_or(0)))
@@ -104,17 +98,17 @@ fn read_text(fields: &mut Fields, request: &mut ChatRequest, notes: &mut Notes) 
                 request.output = OutputFormat::Schema {
                     name: format.string("name")?,
                     description: format.string("description")?,
-                    schema: format.needed("schema", "a JSON Schema")?,
+                    schema: format.take("schema").ok_or_else(|| format.wrong("schema", "a JSON Schema"))?,
                     strict: format.boolean("strict")?,
                 }
             }
-            Some(_) => notes.add("text.format".to_owned(), Weight::Meaning),
+            Some(_) => notes.meaning("text.format"),
         }
         if request.output != OutputFormat::Text {
-            format.rest(&[], notes);
+            notes.rest(&format, &[]);
         }
     }
-    text.rest(&[], notes);
+    notes.rest(&text, &[]);
     Ok(())
 }
 
@@ -124,17 +118,17 @@ fn read_reasoning(fields: &mut Fields, notes: &mut Notes) -> Result<Reasoning, M
     if let Some(word) = told.string("effort")? {
         let effort = Effort::parse(&word);
         let words = "one of none, minimal, low, medium, high, xhigh and max";
-        reasoning.effort = Some(effort.ok_or_else(|| fields::wrong("reasoning.effort", "reasoning", words))?);
+        reasoning.effort = Some(effort.ok_or_else(|| told.wrong("effort", words))?);
     }
     // `generate_summary` is what it was called at first.
     if let Some(summary) = told.string("summary")?.or(told.string("generate_summary")?) {
         reasoning.visible = Some(summary != "none");
         if summary == "concise" || summary == "detailed" {
-            notes.add("reasoning.summary".to_owned(), Weight::Hint);
+            notes.hint("reasoning.summary");
         }
     }
-    told.drop_if("mode", "standard");
-    told.drop_if("context", "auto");
-    told.rest(&["context"], notes);
+    told.take_default("mode", "standard");
+    told.take_default("context", "auto");
+    notes.rest(&told, &["context"]);
     Ok(reasoning)
 }

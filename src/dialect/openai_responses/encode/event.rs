@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::item::{write_annotation, write_json, write_logprobs, write_part};
+use super::item::{write_annotation, write_logprobs, write_part};
 use crate::canonical::{Logprob, Part, Text};
+use crate::dialect::json::write_json;
 
 /// Writes events and counts them.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl Events {
         for text in ["event: ", name, "\ndata: {\"type\":\"", name, "\",\"sequence_number\":"] {
             out.extend_from_slice(text.as_bytes());
         }
-        write_json(out, &self.next);
+        write_json(&self.next, out);
         self.next += 1;
         fields(out);
         out.extend_from_slice(b"}\n\n");
@@ -46,7 +47,7 @@ impl Events {
     pub(super) fn error(&mut self, event: &Value, out: &mut Vec<u8>) {
         self.next += 1;
         out.extend_from_slice(b"event: error\ndata: ");
-        write_json(out, event);
+        write_json(event, out);
         out.extend_from_slice(b"\n\n");
     }
 
@@ -174,7 +175,7 @@ pub(super) fn member(out: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?S
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    write_json(out, value);
+    write_json(value, out);
 }
 
 fn item(out: &mut Vec<u8>, place: &Place) {

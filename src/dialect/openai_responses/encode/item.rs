@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::event::member;
 use crate::canonical::{Annotation, Logprob, Part, ToolCall, ToolKind};
+use crate::dialect::json::write_json;
 
 /// Thoughts or a call.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Item {
 
     pub(super) fn write(&self, status: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"id\":");
-        write_json(out, &self.id);
+        write_json(&self.id, out);
         match &self.kind {
             Kind::Thoughts { text, encrypted_content } => {
                 member(out, "type", "reasoning");
@@ -86,7 +87,7 @@ impl Message {
 
     pub(super) fn write(&self, status: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"id\":");
-        write_json(out, &self.id);
+        write_json(&self.id, out);
         member(out, "type", "message");
         member(out, "status", status);
         member(out, "role", "assistant");
@@ -136,7 +137,7 @@ pub(super) fn write_annotation(out: &mut Vec<u8>, annotation: &Annotation, text:
         Some(url) => Citation::UrlCitation { url, title, start_index, end_index },
         None => Citation::FileCitation { file_id: "", filename: title, index: end_index },
     };
-    write_json(out, &citation);
+    write_json(&citation, out);
 }
 
 #[derive(Serialize)]
@@ -163,10 +164,5 @@ pub(super) fn write_logprobs(out: &mut Vec<u8>, logprobs: &[Logprob]) {
         let top_logprobs = Some(logprob.top.iter().map(Probability::of).collect());
         Probability { top_logprobs, ..Probability::of(logprob) }
     });
-    write_json(out, &told.collect::<Vec<_>>());
-}
-
-pub(super) fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    // Writing into memory cannot fail, and everything written here is JSON.
-    let _ = serde_json::to_writer(out, value);
+    write_json(&told.collect::<Vec<_>>(), out);
 }

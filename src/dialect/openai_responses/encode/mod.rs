@@ -12,8 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::error;
-use super::seal::On;
-use crate::canonical::{ChatAnswer, Finish, FinishReason, Part, Text, ToolKind};
+use crate::canonical::{ChatAnswer, Finish, FinishReason, On, Part, Text, ToolKind};
 use crate::dialect::{AnswerContext, Delta, Encoder};
 use crate::error::Error;
 
@@ -137,7 +136,7 @@ impl Encoder for StreamEncoder {
                     self.events.summary_done(&self.place, text, out);
                     self.events.summary_part("done", &self.place, text, out);
                 }
-                let encrypted = seal.as_ref().map(|seal| super::seal::write(seal, &On::Thoughts));
+                let encrypted = seal.as_ref().map(|seal| seal.token_on(&On::Thoughts));
                 self.held = Some(Item::thoughts(self.place.id.clone(), self.place.index, text, encrypted));
             }
             Part::ToolCall(call) => {
@@ -205,7 +204,7 @@ impl StreamEncoder {
     fn carry(&mut self, seal: Option<&crate::canonical::Seal>, on: &On, out: &mut Vec<u8>) {
         let Some(seal) = seal else { return };
         self.settle(false, false, out);
-        let item = Item::thoughts(self.begin("rs"), self.place.index, "", Some(super::seal::write(seal, on)));
+        let item = Item::thoughts(self.begin("rs"), self.place.index, "", Some(seal.token_on(on)));
         self.events.item_added(item.index, out, |out| item.write("in_progress", out));
         self.held = Some(item);
     }
@@ -227,6 +226,9 @@ impl StreamEncoder {
         let finish = answer.finish.as_ref();
         if let Some(words) = finish.and_then(|finish| unsaid_refusal(finish, answer)) {
             self.open(&words, out);
+            if let Part::Refusal(words) = &words {
+                self.delta(Delta::Refusal(words), out);
+            }
             self.close(&words, out);
         }
         let end = End::of(finish.map_or(FinishReason::Stop, |finish| finish.reason));

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::event::member;
-use super::item::write_json;
 use crate::canonical::{FinishReason, Usage};
 use crate::dialect::AnswerContext;
+use crate::dialect::json::write_json;
 
 use super::super::settings;
 
@@ -90,7 +90,7 @@ impl Frame {
         let error = if let End::Failed(error) = end { error.clone() } else { Value::Null };
         let incomplete = if let End::Incomplete(reason) = end { json!({ "reason": reason }) } else { Value::Null };
         out.extend_from_slice(b"{\"id\":");
-        write_json(out, &format!("resp_{}", self.id));
+        write_json(&format!("resp_{}", self.id), out);
         member(out, "object", "response");
         member(out, "created_at", &self.created);
         member(out, "status", end.status());

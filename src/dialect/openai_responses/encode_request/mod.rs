@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::settings;
-use crate::canonical::{ChatRequest, Field, Losses, OutputFormat, Part, Role, Text, ids};
+use crate::canonical::{ChatRequest, Field, Losses, Message, OutputFormat, Part, Text, ids};
 use crate::dialect::Recipient;
 
 use input::Items;
@@ -90,10 +90,8 @@ pub(super) fn encode(request: &ChatRequest, to: &Recipient<'_>, losses: &mut Los
 /// The instructions that the conversation begins with, and how many messages they are. For an answer in JSON they stay in
 /// the conversation: OpenAI looks there, and only there, for the word.
 fn split(request: &ChatRequest) -> (Option<String>, usize) {
-    let leading = request.messages.iter().take_while(|message| {
-        matches!(message.role, Role::System | Role::Developer)
-            && message.parts.iter().all(|part| matches!(part, Part::Text(_)))
-    });
+    let is_text = |message: &&Message| message.parts.iter().all(|part| matches!(part, Part::Text(_)));
+    let leading = request.split_instructions().0.iter().take_while(is_text);
     let count = if request.output == OutputFormat::Json { 0 } else { leading.count() };
     let texts = request.messages[..count].iter().flat_map(|message| &message.parts).filter_map(|part| match part {
         Part::Text(Text { text, .. }) if !text.is_empty() => Some(&**text),

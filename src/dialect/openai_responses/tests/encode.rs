@@ -228,6 +228,13 @@ fn a_refusal_without_a_word_is_told_in_the_words_of_its_provider() {
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["output"][0]["content"], json!([{ "type": "refusal", "refusal": "Too risky." }]));
     assert_eq!(body["status"], "incomplete");
+    let mut encoder = OpenAiResponses.encoder(&context(request(REQUEST)));
+    let mut out = Vec::new();
+    encoder.start(&ChatAnswer::default(), &mut out);
+    encoder.finish(&refused, &mut out);
+    let told = events(&String::from_utf8(out).unwrap());
+    let delta = told.iter().find(|event| event["type"] == "response.refusal.delta").unwrap();
+    assert_eq!(delta["delta"], "Too risky.");
 }
 
 #[test]
