@@ -179,6 +179,7 @@ fn follow(
 ) -> Response {
     headers::mark_stream(&mut headers, Framing::EventStream.content_type());
     mark(&mut headers, log.id());
+    context.record.facts().part = Some(Part::Reader);
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
     let reader = Reader::new(log, position, form, context.state.config.stream.keep_alive, guard);
     let mut response = Response::new(Body::new(reader));
@@ -219,7 +220,7 @@ pub(super) fn go_on(context: &Context, log: Arc<StreamLog>, position: Position, 
 pub(super) fn note(context: &Context, log: &StreamLog) {
     let mut facts = context.record.facts();
     facts.model = Some(log.about().model.clone());
-    facts.stream = Some((Part::Reader, log.id().short()));
+    facts.stream = Some(log.id().short());
 }
 
 /// The value of the first parameter called `name`.

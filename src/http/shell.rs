@@ -48,7 +48,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Shell {
 impl Shell {
     pub(super) async fn answer(self, request: Request) -> Response {
         let request_id = request_id::of(request.headers());
-        let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
+        let path = streams::path_for_log(request.uri().path()).to_owned();
+        let record = Record::new(request_id, request.method().clone(), path);
         let state = Arc::clone(&self.state.borrow());
         let dialect = dialect::of_client(request.uri().path(), request.headers());
         let mut page = Page::Foreign;

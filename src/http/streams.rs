@@ -22,6 +22,12 @@ use crate::stream_log::registry::Access;
 
 const STREAMS: &str = "/v1/streams";
 
+/// `path` without the name of a stream: without keys that is all it takes to read it.
+pub(super) fn path_for_log(path: &str) -> &str {
+    let is_stream = path.strip_prefix(STREAMS).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'));
+    if is_stream { "/v1/streams/{id}" } else { path }
+}
+
 /// The token in the URL of a request that reads one stream and does nothing else: it stands for a key.
 pub(super) fn token<'a>(method: &Method, uri: &'a Uri) -> Option<&'a str> {
     let name = uri.path().strip_prefix(STREAMS)?.strip_prefix('/')?;
@@ -55,12 +61,20 @@ pub(super) async fn read(
         Some((stream, position)) if stream == id => position,
         _ => match parameter(uri.query(), "after") {
             None => Position::START,
-            Some(after) => {
-                Position::behind(after.parse().map_err(|_| invalid("`after` must be the number of an event."))?)
-            }
+            Some(after) => position(id, after)
+                .ok_or_else(|| invalid("`after` must be the number or the id of an event of this stream."))?,
         },
     };
     resumable::go_on(&context, log, position, form(uri.query())?)
+}
+
+/// What `?after=` means in the stream called `id`: the number of an event, or its whole id, which is what a page has.
+fn position(id: StreamId, after: &str) -> Option<Position> {
+    let after = percent_decode_str(after).decode_utf8().ok()?;
+    match Position::parse(&after) {
+        Some((stream, position)) => (stream == id).then_some(position),
+        None => Position::parse_within(&after),
+    }
 }
 
 /// How `?events=` wants a stream to be told.

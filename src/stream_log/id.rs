@@ -101,9 +101,14 @@ impl Position {
     /// Reads the id of an event of ours; `None` if it is somebody else's.
     pub fn parse(id: &str) -> Option<(StreamId, Self)> {
         let (stream, event) = id.split_once(':')?;
+        Some((StreamId::parse(stream)?, Self::parse_within(event)?))
+    }
+
+    /// Reads what stands behind the name of the stream.
+    pub fn parse_within(event: &str) -> Option<Self> {
         let (event, part) = event.split_once('.').unwrap_or((event, "0"));
         let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-        Some((StreamId::parse(stream)?, Self { after: number(event)?, part: number(part)? }))
+        Some(Self { after: number(event)?, part: number(part)? })
     }
 }
 

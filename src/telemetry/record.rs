@@ -119,8 +119,10 @@ pub struct Facts {
     pub dropped: Option<String>,
     /// What the answer said that the client's dialect has no word for.
     pub untold: Option<String>,
-    /// The resumable stream that the line is about, by the beginning of its name, and which of its lines it is.
-    pub stream: Option<(Part, String)>,
+    /// The resumable stream that the line is about, by the beginning of its name.
+    pub stream: Option<String>,
+    /// Which of its lines it is.
+    pub part: Option<Part>,
     /// A question that is asked every few seconds: told only to who wants every detail.
     pub routine: bool,
 }
@@ -146,17 +148,18 @@ impl Record {
     }
 
     /// The record of the stream called `stream` that this request begins and that outlives it. It has a line of its own, with
-    /// what is known of the request so far; this request's own line is that of the stream's first reader.
+    /// what is known of the request so far.
     #[must_use]
     pub fn of_stream(&self, stream: &str) -> Self {
         let Shared { request_id, method, path, started, .. } = &*self.0;
         let mut mine = self.facts();
-        mine.stream = Some((Part::Reader, stream.to_owned()));
+        mine.stream = Some(stream.to_owned());
         let facts = Mutex::new(Facts {
             caller: mine.caller.clone(),
             model: mine.model.clone(),
             provider: mine.provider.clone(),
-            stream: Some((Part::Generation, stream.to_owned())),
+            stream: Some(stream.to_owned()),
+            part: Some(Part::Generation),
             ..Facts::default()
         });
         let (request_id, method, path) = (request_id.clone(), method.clone(), path.clone());
@@ -211,8 +214,8 @@ impl Drop for Shared {
             translated = facts.translated,
             dropped = facts.dropped.as_deref().map(clip),
             untold = facts.untold.as_deref().map(clip),
-            stream = facts.stream.as_ref().map(|(_, stream)| stream),
-            part = facts.stream.as_ref().map(|(part, _)| part.as_str()),
+            stream = facts.stream,
+            part = facts.part.map(Part::as_str),
             error,
             cause,
             time_to_first_token_seconds = facts.time_to_first_token.map(|time| time.as_secs_f64()),

@@ -134,6 +134,8 @@ async fn a_stream_that_has_been_delivered_whole_answers_204() {
     let get = client().get(proxy.url(&format!("/v1/streams/{}", name(&reader)))).header("last-event-id", &last);
     let reply = Reply::of(soon("an answer", get.send()).await.unwrap()).await;
     assert_eq!((reply.status, &*reply.body), (204, ""));
+    let by_url = proxy.get(&format!("/v1/streams/{}?after={}", name(&reader), last.replace(':', "%3A"))).await;
+    assert_eq!(by_url.status(), 204);
     let post = client().post(proxy.url("/v1/chat/completions")).header("last-event-id", &last).body("{}");
     assert_eq!(soon("an answer", post.send()).await.unwrap().status(), 204);
     assert_eq!(upstream.request_count(), 1);

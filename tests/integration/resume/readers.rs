@@ -114,4 +114,7 @@ async fn a_generation_and_each_of_its_readers_have_one_log_line() {
     );
     let line = proxy.log_line(&id).await;
     assert_eq!([&*line["part"], &*line["stream"], &*line["outcome"]], ["reader", short, "completed"]);
+    // Without keys the name is all it takes to read it.
+    assert_eq!(line["path"], "/v1/streams/{id}");
+    assert!(logs::all().iter().flatten().all(|(_, value)| !value.contains(&name(&first))));
 }
