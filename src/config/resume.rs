@@ -59,7 +59,7 @@ pub enum Mode {
     Off,
     /// Those whose request asks for it, and those of models that are marked.
     OnRequest,
-    /// All whose request does not ask for the contrary.
+    /// All whose request does not ask for the contrary, and whose clients understand ids.
     Always,
 }
 

@@ -90,7 +90,8 @@ impl Wish {
             Mode::OnRequest => context.state.is_resumable(&model),
             Mode::Always => true,
         };
-        let is_wanted = self.resumable.unwrap_or(is_meant);
+        // Who did not ask may not understand.
+        let is_wanted = self.resumable.unwrap_or(is_meant && question.client.takes_event_ids());
         let is_possible = matches!(output, Output::AsIs) && question.client.framing() == Framing::EventStream;
         self.check(config, is_possible, is_wanted && is_possible)?;
         let on_disconnect = self.on_disconnect.unwrap_or(config.on_disconnect);

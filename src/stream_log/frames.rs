@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// What a frame costs beside its bytes, about: its place in the list and the allocation behind it.
-const OVERHEAD: usize = 64;
+/// What a frame costs beside its bytes, about: its place in the list, its reference count, the room behind it.
+const OVERHEAD: usize = 128;
 /// How much is read at once.
 const READ: usize = 16 * 1024;
 

@@ -5,7 +5,7 @@
 //! to whoever asked for it is only the first of them. The [`registry`] knows all of them, by names that cannot be guessed, and
 //! bounds what they cost.
 //!
-//! What is kept is in memory. Only [`frames`] would be another for another store: everyone else appends a frame, reads from a
+//! What is kept is in memory. Only `frames` would be another for another store: everyone else appends a frame, reads from a
 //! number on, or waits.
 
 mod frames;

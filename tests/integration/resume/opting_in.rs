@@ -77,6 +77,16 @@ async fn what_is_no_event_stream_cannot_be_resumed_and_says_so() {
 }
 
 #[tokio::test]
+async fn google_s_sdks_get_no_ids_that_they_did_not_ask_for() {
+    let gemini = Tongue::Gemini;
+    let upstream = Upstream::start(gemini.stream(&["eins"])).await;
+    let proxy = proxy(&upstream, gemini, |config| config.resume.mode = Mode::Always).await;
+    let reply = Reply::of(proxy.post(gemini.path(true), gemini.request(true).to_string()).await).await;
+    assert_eq!(reply.body, gemini.begin() + &gemini.text("eins") + &gemini.end("eins"));
+    assert_eq!(reply.header("x-sluicegate-stream-id"), "");
+}
+
+#[tokio::test]
 async fn wishes_that_cannot_be_granted_are_refused_before_anybody_is_asked() {
     let upstream = Upstream::start(CHAT.stream(&["eins"])).await;
     let off = proxy(&upstream, CHAT, |config| config.resume.mode = Mode::Off).await;
