@@ -88,3 +88,18 @@ async fn an_event_that_never_was_is_not_found() {
     assert_eq!(proxy.get(&format!("{path}?after=99")).await.status(), 404);
     assert_eq!(proxy.get(&format!("{path}?after=x")).await.status(), 400);
 }
+
+#[tokio::test]
+async fn whoever_needs_no_key_is_not_told_of_streams_where_others_can_reach_them() {
+    let upstream = Upstream::start(endless(CHAT)).await;
+    let proxy = proxy(&upstream, CHAT, |config| {
+        config.server.listen.set_ip("0.0.0.0".parse().unwrap());
+        config.server.allow_public_without_keys = true;
+    })
+    .await;
+    let mut reader = begin(&proxy, CHAT, None).await;
+    reader.read_until("eins").await;
+    assert!(list(&proxy).await.is_empty());
+    // Who has its name may read it.
+    assert_eq!(super::status_of(&proxy, &name(&reader)).await, 200);
+}
