@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::Config;
 use crate::http::tls::TlsSetupError;
 use crate::http::{self, Shutdown, State};
+use crate::stream_log::registry::Registry;
 use crate::upstream::client::UpstreamSetupError;
 
 /// Why the server cannot start or go on.
@@ -42,6 +43,7 @@ pub struct App {
     config: watch::Receiver<Arc<Config>>,
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
+    streams: Arc<Registry>,
 }
 
 impl App {
@@ -57,10 +59,11 @@ impl App {
         let connections = Arc::new(Semaphore::new(now.server.max_connections.min(Semaphore::MAX_PERMITS)));
         // Made once for nothing but its errors: better now than in a worker.
         State::new(now).map_err(RunError::Upstream)?;
-        Ok(Self { config, tls, connections })
+        Ok(Self { config, tls, connections, streams: Arc::default() })
     }
 
-    /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime.
+    /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime; those
+    /// that outlive their connections are known to all workers.
     ///
     /// # Errors
     ///
@@ -70,11 +73,12 @@ impl App {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Io)?;
         let first = State::new(Arc::clone(&self.config.borrow_and_update())).map_err(RunError::Upstream)?;
         let (state, current) = watch::channel(Arc::new(first));
-        let serve = http::serve(listener, current, self.tls.clone(), Arc::clone(&self.connections), shutdown.child());
+        let (connections, streams) = (Arc::clone(&self.connections), Arc::clone(&self.streams));
+        let serve = http::serve(listener, current, self.tls.clone(), connections, streams, shutdown.child());
         tokio::select! {
             result = serve => result.map_err(RunError::Io),
             never = follow(&mut self.config, &state) => never,
-            never = tick(&state) => match never {},
+            never = tick(&state, &self.streams) => match never {},
         }
     }
 }
@@ -95,15 +99,16 @@ async fn follow(config: &mut watch::Receiver<Arc<Config>>, state: &watch::Sender
     std::future::pending().await
 }
 
-/// Once a second, lets go of idle connections that are of no more use.
+/// Once a second, lets go of idle connections that are of no more use, and of streams that nobody has come back to in time.
 ///
 /// That also keeps a timer due at any time within the next second, which is worth having: whenever a timer is set that is due
 /// before all others, tokio wakes its own event loop by a system call, even from within it. With this one always due first,
 /// the timers of a request, which are all for longer, are set without.
-async fn tick(state: &watch::Sender<Arc<State>>) -> Infallible {
+async fn tick(state: &watch::Sender<Arc<State>>, streams: &Registry) -> Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         state.borrow().sweep();
+        streams.sweep();
     }
 }
 

@@ -5,8 +5,8 @@
 //! do and holds no secret. The cause, where there is one, is for the log.
 
 mod complaint;
+mod message;
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -121,6 +121,20 @@ pub enum Error {
     PathNotFound,
     /// The path has no such method.
     MethodNotAllowed,
+    /// There is no such stream that can be resumed, or not for this caller, or what is asked of it is no longer kept.
+    StreamNotFound,
+    /// A stream that can be resumed was stopped before its end.
+    StreamStopped {
+        /// Why, as half a sentence.
+        why: &'static str,
+    },
+    /// There are as many resumable streams as may be.
+    TooManyStreams {
+        /// The key of `[resume]` that bounds them.
+        key: &'static str,
+        /// The limit.
+        limit: usize,
+    },
 
     /// The upstream answered with an error status.
     UpstreamStatus {
@@ -218,7 +232,10 @@ impl Error {
             | Self::Untranslatable { .. }
             | Self::WrongDialect { .. }
             | Self::PathNotFound
-            | Self::MethodNotAllowed => Origin::Client,
+            | Self::MethodNotAllowed
+            | Self::StreamNotFound
+            | Self::StreamStopped { .. }
+            | Self::TooManyStreams { .. } => Origin::Client,
             Self::UpstreamStatus { .. }
             | Self::UpstreamReported { .. }
             | Self::UpstreamTimeout { .. }
@@ -248,6 +265,9 @@ impl Error {
             Self::WrongDialect { .. } => "wrong_dialect",
             Self::PathNotFound => "path_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::StreamNotFound => "stream_not_found",
+            Self::StreamStopped { .. } => "stream_stopped",
+            Self::TooManyStreams { .. } => "too_many_streams",
             Self::UpstreamStatus { .. } => "upstream_status",
             Self::UpstreamReported { .. } => "upstream_error",
             Self::UpstreamTimeout { phase, .. } => phase.key(),
@@ -272,7 +292,9 @@ impl Error {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::HostRefused | Self::OriginRefused => StatusCode::FORBIDDEN,
-            Self::ModelNotFound { .. } | Self::PathNotFound => StatusCode::NOT_FOUND,
+            Self::ModelNotFound { .. } | Self::PathNotFound | Self::StreamNotFound => StatusCode::NOT_FOUND,
+            Self::StreamStopped { .. } => StatusCode::GONE,
+            Self::TooManyStreams { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UpstreamStatus { status, .. } => *status,
             Self::UpstreamReported { status, .. } => status.unwrap_or(StatusCode::BAD_GATEWAY),
@@ -298,74 +320,6 @@ impl Error {
                 Self::UpstreamTimeout { phase: Phase::Total, .. } => false,
                 _ => true,
             }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidRequest { message, .. } => f.write_str(message),
-            Self::TooManyHeaders { limit } => {
-                write!(f, "The request has more than {limit} header fields. Send fewer, or raise server.max_headers.")
-            }
-            Self::BodyTooLarge { limit } => {
-                write!(f, "The request body is larger than {limit} bytes. Send less, or raise server.max_body_bytes.")
-            }
-            Self::BodyTimeout => f.write_str("The request body did not arrive in time. Send it faster."),
-            Self::UnsupportedMediaType => f.write_str("Send the request as JSON, with \"content-type: application/json\"."),
-            Self::MissingKey => f.write_str(
-                "You didn't provide an API key. Provide it in an Authorization header using Bearer auth \
-                 (Authorization: Bearer YOUR_KEY), or as x-api-key.",
-            ),
-            Self::InvalidKey => f.write_str("Incorrect API key provided. This server's keys are those of its own configuration."),
-            Self::HostRefused => f.write_str(
-                "The Host header does not name this server. Call it as localhost, or add the name to server.allowed_hosts.",
-            ),
-            Self::OriginRefused => f.write_str(
-                "Pages of this origin may not call this server. Add the origin to cors.allowed_origins, or configure a [[key]].",
-            ),
-            Self::ModelNotFound { model } => {
-                write!(f, "The model `{model}` does not exist here. GET /v1/models lists those that do.")
-            }
-            Self::Untranslatable { param, why, provider, spoken } => write!(
-                f,
-                "`{param}` cannot be passed on: {why}. Provider \"{provider}\" is asked in {spoken}. Leave it out, ask a model \
-                 whose provider knows it, or set translation.lenient to have such parameters dropped."
-            ),
-            Self::WrongDialect { model, provider, spoken, asked, endpoint } => write!(
-                f,
-                "Model \"{model}\" is served by provider \"{provider}\", which speaks {spoken}; this request is in {asked}, and \
-                 what is asked here is not translated. Ask for it at POST {endpoint}, or for a model whose provider speaks {asked}."
-            ),
-            Self::PathNotFound => f.write_str(
-                "There is nothing at this URL. Chat completions are at POST /v1/chat/completions, responses at POST /v1/responses, \
-                 messages at POST /v1/messages, Gemini's methods below /v1beta/models, Ollama's at /api/chat.",
-            ),
-            Self::MethodNotAllowed => f.write_str("This URL does not take this method; see the Allow header."),
-            Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),
-            Self::UpstreamTimeout { provider, phase, limit } => {
-                let limit = humantime::format_duration(*limit);
-                match phase {
-                    Phase::Connect => write!(f, "Connecting to upstream \"{provider}\" took longer than {limit}"),
-                    Phase::Headers => write!(f, "Upstream \"{provider}\" sent no response headers within {limit}"),
-                    Phase::Response => write!(f, "Upstream \"{provider}\" did not answer within {limit}"),
-                    Phase::FirstToken => write!(f, "Upstream \"{provider}\" sent no first token within {limit}"),
-                    Phase::Idle => write!(f, "Upstream \"{provider}\" went silent for {limit} in the middle of its answer"),
-                    Phase::Total => write!(f, "The answer of upstream \"{provider}\" took longer than {limit}"),
-                }?;
-                write!(f, " (stream.{}).", phase.key())
-            }
-            Self::UpstreamConnect { provider, .. } => write!(f, "Upstream \"{provider}\" cannot be reached."),
-            Self::UpstreamBroken { provider, .. } => write!(f, "The connection to upstream \"{provider}\" broke."),
-            Self::UpstreamTruncated { provider } => {
-                write!(f, "The stream of upstream \"{provider}\" ended before the answer was finished.")
-            }
-            Self::UpstreamUnexpected { provider, what } => write!(f, "Upstream \"{provider}\" answered with {what}."),
-            Self::UpstreamTooLarge { provider, key, limit } => {
-                write!(f, "Upstream \"{provider}\" sent more than {limit} bytes in one piece (stream.{key}).")
-            }
-            Self::ShuttingDown => f.write_str("The server is shutting down. Send the request again."),
-        }
     }
 }
 

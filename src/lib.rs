@@ -7,6 +7,7 @@
 //!
 //! - [`cli`]: the command line; [`app`]: the running server, one worker or many
 //! - [`http`]: sockets, checks, URLs and their handlers
+//! - [`stream_log`]: streams that outlive the connection they were asked over
 //! - [`relay`]: the response body that carries a stream, its clocks, and the guard that settles it
 //! - [`upstream`]: from a request to the first frame of an answer: routing, sending, judging
 //! - [`dialect`]: wire languages; [`provider`]: who serves models; [`canonical`]: what they all can say;
@@ -27,5 +28,6 @@ pub mod framing;
 pub mod http;
 pub mod provider;
 pub mod relay;
+pub mod stream_log;
 pub mod telemetry;
 pub mod upstream;

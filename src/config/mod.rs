@@ -6,6 +6,7 @@
 pub mod client_key;
 pub mod log;
 pub mod provider;
+pub mod resume;
 pub mod secret;
 pub mod server;
 pub mod stream;
@@ -23,6 +24,7 @@ use toml::{Table, Value};
 use client_key::ClientKey;
 use log::Log;
 use provider::{BaseUrl, Model, Origin, Provider};
+use resume::Resume;
 use server::{Cors, Server};
 use stream::Stream;
 use translation::Translation;
@@ -40,6 +42,8 @@ pub struct Config {
     pub cors: Cors,
     /// Time and size of streams.
     pub stream: Stream,
+    /// Streams that outlive the connection they were asked over.
+    pub resume: Resume,
     /// Requests to providers that do not speak the client's dialect.
     pub translation: Translation,
     /// Log lines.
@@ -180,6 +184,9 @@ impl Config {
                      provider's tokens; add a [[key]], or set server.allow_public_without_keys = true"
                 ),
             ));
+        }
+        if self.resume.max_caller_streams == 0 || self.resume.max_total_streams == 0 {
+            return Err(ConfigError::at("resume", "max_caller_streams and max_total_streams must be at least 1"));
         }
         if self.server.max_connections == 0 || self.server.max_headers == 0 {
             return Err(ConfigError::at("server", "max_connections and max_headers must be at least 1"));

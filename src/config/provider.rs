@@ -220,6 +220,9 @@ pub struct Model {
     /// Other names for the same.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// Whether its streams can be resumed without being asked to.
+    #[serde(default)]
+    pub resumable: bool,
     /// Where requests go: the first one, and the next when one fails before its first frame.
     pub targets: Vec<Target>,
 }

@@ -164,6 +164,11 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
     /// What shows a client that the stream lives, to be written between two frames.
     fn keep_alive(&self) -> &'static [u8];
 
+    /// Whether its clients read past the `id:` lines of an event stream, as the standard has it.
+    fn takes_event_ids(&self) -> bool {
+        self.framing() == Framing::EventStream
+    }
+
     /// The header field that carries a provider's `key`.
     fn credentials(&self, key: &str) -> (HeaderName, String);
 

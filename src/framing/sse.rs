@@ -87,6 +87,35 @@ pub fn write_json(name: Option<&str>, json: &[u8]) -> Bytes {
     event.into()
 }
 
+/// `frame` with more `fields`, its own bytes untouched: in front of its first field, or behind its last where it has an `id`
+/// of its own, because the last of two counts. The lines end as the frame's do.
+pub fn with_fields(frame: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
+    let (mut first, mut behind, mut line_ending, mut has_id) = (None, 0, &b"\n"[..], false);
+    let mut at = 0;
+    for line in lines(frame) {
+        let (start, end) = (at, (at + line.len() < frame.len()).then(|| line_end(frame, at + line.len())));
+        at = end.unwrap_or(frame.len());
+        if line.is_empty() || line.starts_with(b":") {
+            continue;
+        }
+        first.get_or_insert(start);
+        has_id |= line == b"id" || line.starts_with(b"id:");
+        behind = at;
+        line_ending = &frame[start + line.len()..at];
+    }
+    let place = if has_id { behind } else { first.unwrap_or(0) };
+    let mut out = Vec::with_capacity(frame.len() + 64);
+    out.extend_from_slice(&frame[..place]);
+    for (name, value) in fields {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(line_ending);
+    }
+    out.extend_from_slice(&frame[place..]);
+    out
+}
+
 /// The length of the first frame in `run`, up to and including the empty line that ends it; all of it if none does.
 ///
 /// A comment line outside a frame goes with the frame that follows it.

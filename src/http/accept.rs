@@ -16,11 +16,13 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::{ClientStream, closed};
 use super::protocol::{Protocol, converse};
+use super::resumable::Streams;
 use super::routes;
 use super::shell::Shell;
 use super::state::{Shutdown, State};
 use crate::config::server::Server;
 use crate::relay::guard::Peer;
+use crate::stream_log::registry::Registry;
 
 /// When the process is out of file descriptors, closing connections need a moment.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -59,7 +61,8 @@ pub fn listen(config: &Server) -> io::Result<std::net::TcpListener> {
 
 /// Serves connections of `listener` until `shutdown`, then until the last response is out or the deadline is past.
 ///
-/// `connections` caps them and may be shared with other workers of the process.
+/// `connections` caps them and may be shared with other workers of the process, as `registry` is, which knows the streams that
+/// outlive their connections.
 ///
 /// # Errors
 ///
@@ -69,11 +72,14 @@ pub async fn serve(
     state: watch::Receiver<Arc<State>>,
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
+    registry: Arc<Registry>,
     shutdown: Shutdown,
 ) -> io::Result<()> {
     let config = Arc::new(state.borrow().config.server.clone());
     let listen: IpAddr = listener.local_addr()?.ip();
-    let shell = Shell { router: routes::router(), state, listen, peer: Peer::default(), shutdown: shutdown.clone() };
+    let streams = Streams::new(registry);
+    let (router, peer) = (routes::router(), Peer::default());
+    let shell = Shell { router, state, listen, peer, shutdown: shutdown.clone(), streams: streams.clone() };
     let listening = Arc::new(Listening { config, tls, shell });
     let tasks = TaskTracker::new();
     loop {
@@ -95,7 +101,8 @@ pub async fn serve(
         tokio::time::sleep(LAST_WORDS).await;
     };
     tokio::select! {
-        () = tasks.wait() => {}
+        // Connections first: while there are any, another stream may begin.
+        () = async { tasks.wait().await; streams.end().await } => {}
         () = forced => {}
     }
     Ok(())

@@ -12,9 +12,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
 use super::models::json_response;
+use super::resumable::Wish;
 use super::state::Context;
-use super::{body, headers, passthrough, request_id};
+use super::{body, headers, passthrough, request_id, resumable, streams};
 use crate::canonical::{ChatRequest, ids};
+use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::gemini::ArrayWriter;
 use crate::dialect::{AnswerContext, Endpoint, Shape, foreign_seals};
 use crate::error::Error;
@@ -25,8 +27,12 @@ use crate::upstream::{self, Question, Translation, UpstreamRequest};
 
 /// `POST` where models are asked.
 pub(super) async fn ask(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
+    if let Some(at) = resumable::last_event(request.headers()) {
+        return streams::resume(context, request, at).await;
+    }
     let uri = request.uri();
-    match context.dialect.endpoint_at(uri.path(), uri.query()) {
+    let query = resumable::others(uri.query());
+    match context.dialect.endpoint_at(uri.path(), query.as_deref()) {
         Some(endpoint) => serve(context, request, endpoint).await,
         None => passthrough::pass(Extension(context), request).await,
     }
@@ -35,15 +41,19 @@ pub(super) async fn ask(Extension(context): Extension<Context>, request: Request
 /// Answers `request`, made at `endpoint`, streaming or not as it says.
 async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result<Response, Error> {
     let output = if endpoint.shape == Shape::Array { Output::Array(ArrayWriter::new()) } else { Output::AsIs };
+    let wish = Wish::of(request.headers(), request.uri().query())?;
     match read(&context, request, endpoint).await? {
         Asked::Nothing(body) => Ok(json_response(body)),
-        Asked::Stream(question) => relay(context, question, output).await,
+        Asked::Stream(question) => match wish.plan(&context, &question, &output)? {
+            Some(plan) => resumable::answer(context, question, plan).await,
+            None => relay(context, question, output).await,
+        },
         Asked::Answer(question) => answer(&context, &question).await,
     }
 }
 
 /// What a request wants.
-enum Asked {
+pub(super) enum Asked {
     /// A stream.
     Stream(Question),
     /// An answer that does not stream.
@@ -52,7 +62,7 @@ enum Asked {
     Nothing(Bytes),
 }
 
-async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<Asked, Error> {
+pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<Asked, Error> {
     let (parts, body) = request.into_parts();
     if !body::is_json(&parts.headers) && !endpoint.takes_any_type {
         return Err(Error::UnsupportedMediaType);
@@ -120,26 +130,39 @@ fn answer_context(request: ChatRequest, shape: Shape, now: Duration) -> AnswerCo
     }
 }
 
-/// Waits a while for a first frame, so that a failure can still be an HTTP error; then begins the response either way.
-async fn relay(context: Context, question: Question, output: Output) -> Result<Response, Error> {
-    let config = &context.state.config.stream;
-    let provider = Arc::clone(&question.targets[0].upstream.name);
+/// Answers `question` with a stream that ends with its connection.
+pub(super) async fn relay(context: Context, question: Question, output: Output) -> Result<Response, Error> {
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
-    let mut opening: Opening = Box::pin(upstream::open_stream(question, config.clone(), context.record.started()));
-    let deadline = context.shutdown.deadline.clone();
-    let (mut headers, relay) = match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
-        Ok(opened) => {
-            let stream = opened?;
-            let dropped = stream.translation.as_ref().map_or(&[][..], |translation| &translation.dropped);
-            let headers = headers::across(&stream.headers, stream.observer.dialect(), context.dialect, dropped);
-            (headers, Relay::open(stream, config, guard, deadline))
-        }
-        Err(_) => (HeaderMap::new(), Relay::opening(context.dialect, provider, opening, config, guard, deadline)),
-    };
+    let (mut headers, relay) = open(&context, question, &context.state.config.stream, || guard).await?;
     headers::mark_stream(&mut headers, output.content_type(context.dialect));
     let mut response = Response::new(Body::new(relay.written_as(output)));
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// Waits a while for a first frame, so that a failure can still be an HTTP error; then begins the stream either way. With it
+/// comes what is to be told of the upstream's answer.
+pub(super) async fn open(
+    context: &Context,
+    question: Question,
+    config: &StreamConfig,
+    guard: impl FnOnce() -> StreamGuard,
+) -> Result<(HeaderMap, Relay), Error> {
+    let provider = Arc::clone(&question.targets[0].upstream.name);
+    let mut opening: Opening = Box::pin(upstream::open_stream(question, config.clone(), context.record.started()));
+    let deadline = context.shutdown.deadline.clone();
+    match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
+        Ok(opened) => {
+            let stream = opened?;
+            let dropped = stream.translation.as_ref().map_or(&[][..], |translation| &translation.dropped);
+            let headers = headers::across(&stream.headers, stream.observer.dialect(), context.dialect, dropped);
+            Ok((headers, Relay::open(stream, config, guard(), deadline)))
+        }
+        Err(_) => {
+            let relay = Relay::opening(context.dialect, provider, opening, config, guard(), deadline);
+            Ok((HeaderMap::new(), relay))
+        }
+    }
 }
 
 /// Waits for the whole answer, so that one that is cut or an error in disguise is told as the error it is.

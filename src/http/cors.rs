@@ -18,7 +18,8 @@ use crate::error::Error;
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
-const EXPOSED: &str = "x-request-id, request-id, x-sluicegate-error, x-sluicegate-dropped, retry-after";
+const EXPOSED: &str = "x-request-id, request-id, x-sluicegate-error, x-sluicegate-dropped, x-sluicegate-stream-id, \
+    location, retry-after";
 
 /// The page that a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

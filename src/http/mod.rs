@@ -19,10 +19,12 @@ mod passthrough;
 mod protocol;
 mod rate_limit;
 mod request_id;
+mod resumable;
 mod routes;
 mod shell;
 mod stalled;
 pub mod state;
+mod streams;
 pub mod tls;
 
 pub use accept::{listen, serve};

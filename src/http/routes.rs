@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::routing::{any, get, post};
 
-use super::{chat, health, models, ollama, page, passthrough};
+use super::{chat, health, models, ollama, page, passthrough, streams};
 use crate::dialect;
 use crate::error::Error;
 
@@ -28,6 +28,8 @@ pub(super) fn router() -> Router {
         .route("/chat.js", get(page::script))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/v1/streams", get(streams::list).post(streams::create))
+        .route("/v1/streams/{id}", get(streams::read).delete(streams::stop))
         .route("/v1/chat/completions", get(passthrough::pass))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1beta/models/{*id}", get(models::get))

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use super::cors::Page;
+use super::resumable::Streams;
 use super::state::{Context, Shutdown, State};
-use super::{body, error, headers, host, request_id, routes};
+use super::{body, error, headers, host, request_id, routes, streams};
 use crate::dialect::{self, Dialect};
 use crate::error::Error;
 use crate::relay::guard::Peer;
@@ -30,6 +31,7 @@ pub(super) struct Shell {
     pub(super) listen: IpAddr,
     pub(super) peer: Peer,
     pub(super) shutdown: Shutdown,
+    pub(super) streams: Streams,
 }
 
 impl hyper::service::Service<http::Request<Incoming>> for Shell {
@@ -46,12 +48,14 @@ impl hyper::service::Service<http::Request<Incoming>> for Shell {
 impl Shell {
     pub(super) async fn answer(self, request: Request) -> Response {
         let request_id = request_id::of(request.headers());
-        let record = Record::new(request_id, request.method().clone(), request.uri().path().to_owned());
+        let path = streams::path_for_log(request.uri().path()).to_owned();
+        let record = Record::new(request_id, request.method().clone(), path);
         let state = Arc::clone(&self.state.borrow());
         let dialect = dialect::of_client(request.uri().path(), request.headers());
         let mut page = Page::Foreign;
         let deadline = self.shutdown.deadline.clone();
-        let context = Context { state, dialect, record: record.clone(), peer: self.peer, shutdown: self.shutdown };
+        let Self { peer, shutdown, streams, .. } = self;
+        let context = Context { state, dialect, record: record.clone(), peer, shutdown, streams };
         let result = tokio::select! {
             result = admit(request, context, self.listen, self.router, &mut page) => result,
             // Whoever still waits for a response head gets one. A stream tells of the end itself.
@@ -87,8 +91,9 @@ async fn admit(
     if *page == Page::Foreign && context.state.keys.is_open() {
         return Err(Error::OriginRefused);
     }
-    // 3. Does it have a key?
-    if !routes::PUBLIC.contains(&request.uri().path()) {
+    // 3. Does it have a key, or what stands for one?
+    let is_public = routes::PUBLIC.contains(&request.uri().path());
+    if !is_public && streams::token(request.method(), request.uri()).is_none() {
         let caller = context.state.keys.identify(request.uri(), request.headers())?;
         context.record.facts().caller = caller;
     }

@@ -1,11 +1,13 @@
 //! What handlers work with.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Keys;
 use super::models::Catalog;
+use super::resumable::Streams;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::relay::guard::Peer;
@@ -21,6 +23,8 @@ pub struct State {
     pub(super) routes: Routes,
     pub(super) keys: Keys,
     pub(super) catalog: Catalog,
+    /// Names of models whose streams can be resumed without being asked to.
+    resumable: HashSet<String>,
 }
 
 impl State {
@@ -30,7 +34,20 @@ impl State {
     ///
     /// [`UpstreamSetupError`] if a provider cannot be called as configured.
     pub fn new(config: Arc<Config>) -> Result<Self, UpstreamSetupError> {
-        Ok(Self { routes: Routes::new(&config)?, keys: Keys::new(&config.keys), catalog: Catalog::default(), config })
+        let (routes, keys) = (Routes::new(&config)?, Keys::new(&config.keys));
+        let resumable = config.models.iter().filter(|model| model.resumable);
+        let resumable = resumable.flat_map(|model| model.aliases.iter().chain([&model.name]).cloned()).collect();
+        Ok(Self { routes, keys, catalog: Catalog::default(), resumable, config })
+    }
+
+    /// Whether there are models whose streams can be resumed without being asked to.
+    pub(super) fn has_resumable(&self) -> bool {
+        !self.resumable.is_empty()
+    }
+
+    /// Whether streams of the model called `name` can be resumed without being asked to.
+    pub(super) fn is_resumable(&self, name: &str) -> bool {
+        self.resumable.contains(name)
     }
 
     /// Closes idle connections to upstreams that are of no more use.
@@ -65,4 +82,5 @@ pub(super) struct Context {
     pub(super) record: Record,
     pub(super) peer: Peer,
     pub(super) shutdown: Shutdown,
+    pub(super) streams: Streams,
 }

@@ -82,8 +82,13 @@ impl StreamGuard {
     }
 
     /// `bytes` go to the client.
-    pub(super) fn sent(&mut self, bytes: usize) {
+    pub fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+    }
+
+    /// So many more frames go to a client that reads what another request began.
+    pub fn read(&mut self, frames: u64) {
+        self.frames += frames;
     }
 
     /// What has been learned from reading along.
@@ -98,13 +103,13 @@ impl StreamGuard {
     }
 
     /// The stream ended with `outcome`.
-    pub(super) fn finish(&mut self, outcome: Outcome) {
+    pub fn finish(&mut self, outcome: Outcome) {
         self.settled = true;
         self.record.facts().outcome = Some(outcome);
     }
 
     /// The stream ended in `error`.
-    pub(super) fn fail(&mut self, error: &Error) {
+    pub fn fail(&mut self, error: &Error) {
         self.settled = true;
         self.record.fail(error);
     }

@@ -72,6 +72,24 @@ struct Shared {
     facts: Mutex<Facts>,
 }
 
+/// What a line about a resumable stream tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What became of the stream itself; one line for each stream.
+    Generation,
+    /// What became of one who read it.
+    Reader,
+}
+
+impl Part {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::Reader => "reader",
+        }
+    }
+}
+
 /// What is learned on the way.
 #[derive(Debug, Default)]
 pub struct Facts {
@@ -101,6 +119,10 @@ pub struct Facts {
     pub dropped: Option<String>,
     /// What the answer said that the client's dialect has no word for.
     pub untold: Option<String>,
+    /// The resumable stream that the line is about, by the beginning of its name.
+    pub stream: Option<String>,
+    /// Which of its lines it is.
+    pub part: Option<Part>,
     /// A question that is asked every few seconds: told only to who wants every detail.
     pub routine: bool,
 }
@@ -123,6 +145,25 @@ impl Record {
     pub fn new(request_id: String, method: Method, path: String) -> Self {
         let facts = Mutex::new(Facts::default());
         Self(Arc::new(Shared { request_id, method, path, started: Instant::now(), facts }))
+    }
+
+    /// The record of the stream called `stream` that this request begins and that outlives it. It has a line of its own, with
+    /// what is known of the request so far.
+    #[must_use]
+    pub fn of_stream(&self, stream: &str) -> Self {
+        let Shared { request_id, method, path, started, .. } = &*self.0;
+        let mut mine = self.facts();
+        mine.stream = Some(stream.to_owned());
+        let facts = Mutex::new(Facts {
+            caller: mine.caller.clone(),
+            model: mine.model.clone(),
+            provider: mine.provider.clone(),
+            stream: Some(stream.to_owned()),
+            part: Some(Part::Generation),
+            ..Facts::default()
+        });
+        let (request_id, method, path) = (request_id.clone(), method.clone(), path.clone());
+        Self(Arc::new(Shared { request_id, method, path, started: *started, facts }))
     }
 
     /// The request's id.
@@ -173,6 +214,8 @@ impl Drop for Shared {
             translated = facts.translated,
             dropped = facts.dropped.as_deref().map(clip),
             untold = facts.untold.as_deref().map(clip),
+            stream = facts.stream,
+            part = facts.part.map(Part::as_str),
             error,
             cause,
             time_to_first_token_seconds = facts.time_to_first_token.map(|time| time.as_secs_f64()),

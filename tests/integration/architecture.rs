@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["app", "http", "demo", "telemetry", "config", "error"]),
-    ("app", &["http", "upstream", "telemetry", "config", "error"]),
-    ("http", &["relay", "upstream", "telemetry", "dialect", "framing", "canonical", "config", "error"]),
+    ("app", &["http", "stream_log", "upstream", "telemetry", "config", "error"]),
+    ("http", &["stream_log", "relay", "upstream", "telemetry", "dialect", "framing", "canonical", "config", "error"]),
+    ("stream_log", &["relay", "telemetry", "dialect", "framing", "canonical", "config", "error"]),
     ("relay", &["upstream", "telemetry", "dialect", "framing", "canonical", "config", "error"]),
     ("upstream", &["provider", "dialect", "framing", "canonical", "config", "error"]),
     ("telemetry", &["canonical", "config", "error"]),

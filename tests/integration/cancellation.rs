@@ -229,7 +229,8 @@ async fn failing_over(first: &Upstream, second: &Upstream) -> Proxy {
     quiet(&mut config);
     config.providers = vec![provider("first", &first.url()), provider("second", &second.url())];
     let targets = ["first/m", "second/m"].map(|target| Target::try_from(target.to_owned()).unwrap());
-    config.models = vec![Model { name: "m".to_owned(), aliases: Vec::new(), targets: targets.into() }];
+    config.models =
+        vec![Model { name: "m".to_owned(), aliases: Vec::new(), resumable: false, targets: targets.into() }];
     Proxy::start(config).await
 }
 

@@ -15,7 +15,7 @@ async fn proxy_before([first, second]: [String; 2], change: impl FnOnce(&mut Con
     config.providers = vec![provider("first", &first), provider("second", &second)];
     let target = |provider: &str, model: &str| Target { provider: provider.to_owned(), model: model.to_owned() };
     let targets = vec![target("first", "model-one"), target("second", "vendor/model-two")];
-    config.models.push(Model { name: "m".to_owned(), aliases: Vec::new(), targets });
+    config.models.push(Model { name: "m".to_owned(), aliases: Vec::new(), resumable: false, targets });
     change(&mut config);
     Proxy::start(config).await
 }

@@ -23,6 +23,7 @@ async fn renaming(upstream: &Upstream) -> Proxy {
         config.models.push(sluicegate::config::provider::Model {
             name: "chat".to_owned(),
             aliases: vec![],
+            resumable: false,
             targets: vec![format!("upstream/{NAME}").try_into().unwrap()],
         });
     })

@@ -32,6 +32,7 @@ mod pairs;
 mod passthrough;
 mod reload;
 mod requests;
+mod resume;
 mod routing;
 mod shutdown;
 mod smuggling;

@@ -12,6 +12,7 @@ async fn upstream() -> Upstream {
 fn model(name: &str, aliases: &[&str], targets: &[&str]) -> Model {
     Model {
         name: name.to_owned(),
+        resumable: false,
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         targets: targets.iter().map(|target| (*target).to_owned().try_into().unwrap()).collect(),
     }

@@ -127,6 +127,11 @@ impl Dialect for Gemini {
         b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},\"index\":0}]}\r\n\r\n"
     }
 
+    /// Google's SDKs take every line for data. An `EventSource` does not.
+    fn takes_event_ids(&self) -> bool {
+        false
+    }
+
     fn credentials(&self, key: &str) -> (HeaderName, String) {
         (API_KEY, key.to_owned())
     }

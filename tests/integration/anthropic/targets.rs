@@ -17,7 +17,7 @@ async fn proxy_before(providers: Vec<Provider>) -> Proxy {
         providers.iter().map(|provider| Target::try_from(format!("{}/own", provider.name)).unwrap()).collect();
     let mut config = Config::for_testing();
     config.providers = providers;
-    config.models = vec![Model { name: "m".to_owned(), aliases: vec!["alias".to_owned()], targets }];
+    config.models = vec![Model { name: "m".to_owned(), aliases: vec!["alias".to_owned()], resumable: false, targets }];
     Proxy::start(config).await
 }
 
