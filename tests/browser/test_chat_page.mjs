@@ -138,6 +138,8 @@ test("the keyboard is enough to ask and to stop", async (t) => {
 
 test("the page is ready to type into", async (t) => {
   const page = await open(t, OPEN_URL);
+  // The browser gives it the focus with the first frame that it draws, a moment behind the page's load.
+  await page.waitForFunction(() => document.activeElement?.id === "input");
   await page.keyboard.type("Hello");
   assert.equal(await page.inputValue("#input"), "Hello");
 });
