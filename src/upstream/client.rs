@@ -31,8 +31,8 @@ pub struct Upstream {
     shared: reqwest::Client,
     /// What is peculiar to it.
     pub quirks: Quirks,
-    /// Where it is.
-    origin: Url,
+    /// Where it is: scheme, host and port.
+    origin: String,
     /// The path that paths are appended to, without a slash at its end.
     base_path: String,
     connect_timeout: Duration,
@@ -92,7 +92,7 @@ impl Upstream {
             shared,
             quirks: provider.kind.quirks,
             base_path: url.path().trim_end_matches('/').to_owned(),
-            origin: url,
+            origin: url.origin().ascii_serialization(),
             connect_timeout: stream.connect_timeout,
             headers,
             secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
@@ -136,9 +136,8 @@ impl Upstream {
         body: reqwest::Body,
     ) -> Result<Response<Body>, Error> {
         let base_path = request.dialect.base(&self.base_path);
-        let url = self
-            .origin
-            .join(&format!("{base_path}{path}"))
+        // Written out rather than joined: joined, a path that begins with two slashes would name another host.
+        let url = Url::parse(&format!("{}{base_path}{path}", self.origin))
             .expect("a checked base URL and a path that was a valid URI make a URL");
         let mut outgoing = reqwest::Request::new(request.method.clone(), url);
         *outgoing.headers_mut() = request.headers.clone();

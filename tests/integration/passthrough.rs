@@ -343,3 +343,22 @@ async fn an_error_keeps_its_status_its_words_and_its_patience() {
         assert_eq!(serde_json::from_str::<Value>(&response.text().await.unwrap()).unwrap(), body);
     }
 }
+
+#[tokio::test]
+async fn no_path_leads_to_another_host_than_the_provider_s() {
+    let (upstream, other) =
+        (Upstream::start(Script::json("200 OK", "{}")).await, Upstream::start(Script::json("200 OK", "{}")).await);
+    let proxy = Proxy::configured(&upstream, |config| {
+        // Nothing stands before the paths of this one.
+        config.providers = vec![provider("upstream", &format!("http://{}", upstream.address))];
+    })
+    .await;
+    for path in [format!("/v1//{}/files", other.address), format!("/v1/%2F{}/files", other.address)] {
+        // Sent in a coding that is not JSON, a body takes the way of uploads.
+        let post = client().post(proxy.url(&path)).header("content-type", "text/plain").body("some words");
+        let _ = soon("a response", post.send()).await.unwrap();
+        let _ = proxy.post(&path, "{}").await;
+    }
+    assert_eq!(other.request_count(), 0);
+    assert!(upstream.request_count() > 0);
+}
