@@ -362,3 +362,18 @@ async fn no_path_leads_to_another_host_than_the_provider_s() {
     assert_eq!(other.request_count(), 0);
     assert!(upstream.request_count() > 0);
 }
+
+#[tokio::test]
+async fn nothing_in_a_model_s_url_breaks_out_of_the_path() {
+    let upstream = Upstream::start(Script::json("200 OK", "{}")).await;
+    let proxy = Proxy::before(&upstream).await;
+    for named in
+        ["m:x%0D%0Ax-forged:%20yes%0D%0Ay:z", "m%0D%0Ax-forged:%20yes:generateContent", "m:a%2F..%2F..%2Fadmin"]
+    {
+        let _ = proxy.post(&format!("/v1beta/models/{named}"), "{}").await;
+    }
+    for received in upstream.received() {
+        assert_eq!(received.header("x-forged"), None, "{}", received.head);
+        assert!(!received.head.contains("/../"), "{}", received.head);
+    }
+}

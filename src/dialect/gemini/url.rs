@@ -33,6 +33,10 @@ pub(super) fn endpoint_at(path: &str, query: Option<&str>) -> Option<Endpoint> {
     let named = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"))?;
     let named = percent_decode_str(named).decode_utf8().ok()?;
     let (model, action) = named.rsplit_once(':')?;
+    // It goes into the path of a request as it is. What is no word names no method.
+    if !action.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
     let is_stream = action == "streamGenerateContent";
     let (mut query, is_sse) = own_query(query.unwrap_or_default());
     if is_stream {
@@ -87,5 +91,12 @@ mod tests {
         assert_eq!((count.is_translated, &*count.path.to("own")), (false, "/models/own:countTokens"));
         assert_eq!(endpoint_at("/v1/models/a/b:generateContent", None).unwrap().model.as_deref(), Some("a/b"));
         assert!(endpoint_at("/v1beta/models/m", None).is_none());
+    }
+
+    #[test]
+    fn what_is_to_be_done_with_a_model_is_a_word_and_leads_nowhere() {
+        for action in ["x%2F..%2F..%2Fadmin", "x%0D%0Ahost:%20evil", "count%20Tokens", "a%3Fb"] {
+            assert!(endpoint_at(&format!("/v1beta/models/m:{action}"), None).is_none(), "{action}");
+        }
     }
 }
