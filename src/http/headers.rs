@@ -117,12 +117,18 @@ pub(super) fn across(upstream: &HeaderMap, from: &dyn Dialect, to: &dyn Dialect,
     let id = upstream.get(X_REQUEST_ID).or_else(|| upstream.get("request-id"));
     headers.extend(id.map(|id| (UPSTREAM_REQUEST_ID, id.clone())));
     rate_limit::translate(upstream, from.rate_limits(), to.rate_limits(), &mut headers);
-    if let Ok(names) = HeaderValue::from_str(&dropped.join(", "))
-        && !dropped.is_empty()
-    {
-        headers.insert(DROPPED, names);
+    if !dropped.is_empty() {
+        headers.extend(HeaderValue::from_str(&listed(dropped)).map(|names| (DROPPED, names)));
     }
     headers
+}
+
+/// `names`, which a client chose, as the value of a field: no more of them than a field should hold, and what no field can
+/// hold in other characters.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 1024;
+    let fit = |character: char| if character == ' ' || character.is_ascii_graphic() { character } else { '?' };
+    names.join(", ").chars().take(MOST).map(fit).collect()
 }
 
 /// All the fields of an upstream's response that may pass.
@@ -200,6 +206,14 @@ mod tests {
         let version = |client: &HeaderMap| for_upstream(client, &Anthropic, "id-1")["anthropic-version"].clone();
         assert_eq!(version(&HeaderMap::new()), "2023-06-01");
         assert_eq!(version(&map(&[("anthropic-version", "2030-01-01")])), "2030-01-01");
+    }
+
+    #[test]
+    fn what_was_dropped_is_named_whatever_it_is_called() {
+        let dropped = ["seed".to_owned(), "größe\r\nx: y".to_owned(), "z".repeat(5000)];
+        let named = across(&HeaderMap::new(), &Anthropic, &OpenAiChat, &dropped)["x-sluicegate-dropped"].clone();
+        assert!(named.to_str().unwrap().starts_with("seed, gr??e??x: y, zzz"), "{named:?}");
+        assert_eq!(named.len(), 1024);
     }
 
     #[test]
