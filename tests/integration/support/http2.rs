@@ -32,6 +32,7 @@ impl Http2Client {
     /// Connects. Each stream may have `window` bytes under way.
     pub async fn connect_with(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
         let mut builder = client::Builder::new();
         builder.initial_window_size(window).initial_connection_window_size(1 << 30);
         let (requests, connection) = builder.handshake(socket).await.unwrap();
@@ -162,6 +163,7 @@ impl Http2Upstream {
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
+                socket.set_nodelay(true).unwrap();
                 let (sender, builder, counts) = (sender.clone(), builder.clone(), Arc::clone(&counting));
                 let number = counts.accepted.fetch_add(1, Ordering::SeqCst);
                 counts.open.fetch_add(1, Ordering::SeqCst);

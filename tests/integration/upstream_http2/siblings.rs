@@ -6,48 +6,35 @@ use h2::Reason;
 
 use super::{ask_at_once, assert_whole, proxy_before};
 use crate::support::{
-    Client, DONE, FINISH, FrameUpstream, Http2Exchange, Http2Upstream, ROLE, chat, request, soon, token, with_header,
+    Client, DONE, FINISH, FrameUpstream, Http2Client, Http2Upstream, ROLE, chat, request, soon, token, with_header,
 };
 
 const PING: Duration = Duration::from_millis(150);
 
-/// The next request, and whether it is one of those called `unread`.
-async fn next(upstream: &mut Http2Upstream) -> (Http2Exchange, bool) {
-    let exchange = upstream.request().await;
-    let is_unread = exchange.request.headers()["x-request-id"].to_str().unwrap().starts_with("unread");
-    (exchange, is_unread)
-}
-
-/// Small frames that nobody reads count against the connection, all its windows against each other.
+/// Small frames that nobody reads count against the connection, and so does every byte against its window.
 #[tokio::test]
 async fn streams_that_nobody_reads_end_none_beside_them() {
+    const UNREAD: usize = 10;
     let mut upstream = Http2Upstream::start().await;
     let proxy = proxy_before(&upstream.url(), |_| {}).await;
-    let mut unread = Vec::new();
-    for number in 0..8 {
-        let mut client = Client::connect(proxy.address).await;
-        let request = request("/v1/chat/completions", &chat(true));
-        client.send(&with_header(&request, &format!("x-request-id: unread-{number}"))).await;
-        unread.push(client);
+    // Their clients leave nearly everything to the proxy.
+    let mut client = Http2Client::connect_with(proxy.address, 1024).await;
+    let (mut unread, mut floods) = (Vec::new(), Vec::new());
+    for number in 0..UNREAD {
+        let request = client.chat(&format!("unread-{number}")).await;
+        let mut flood = upstream.request().await;
+        flood.send(ROLE);
+        let piece =
+            if number == 0 { token(&"x".repeat(1000)) } else { ": a comment of forty bytes and no more\n\n".into() };
+        (0..2500).for_each(|_| flood.send(piece.clone()));
+        unread.push(request.answer().await);
+        floods.push(flood);
     }
     let replies = ask_at_once(&proxy, 20);
-    let (mut floods, mut calm) = (Vec::new(), Vec::new());
-    for _ in 0..28 {
-        match next(&mut upstream).await {
-            (exchange, true) => floods.push(exchange),
-            (exchange, false) => calm.push(exchange),
-        }
-    }
-    // Far more than the kernel takes for a client that does not read.
-    let [small, large] = [": a comment of forty bytes and no more\n\n".to_owned(), token(&"x".repeat(16_000))];
-    for (number, flood) in floods.iter_mut().enumerate() {
-        flood.send(ROLE);
-        let (piece, count) = if number == 0 { (&large, 50) } else { (&small, 6_000) };
-        (0..count).for_each(|_| flood.send(piece.clone()));
-    }
+    let mut calm = upstream.requests(20).await;
     for _ in 0..50 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
         calm.iter_mut().for_each(|exchange| exchange.send(token("calm")));
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for mut exchange in calm {
         exchange.send([FINISH, DONE].concat());
@@ -58,11 +45,12 @@ async fn streams_that_nobody_reads_end_none_beside_them() {
     }
     assert_eq!(upstream.accepted_count(), 1);
     // Those that were not read are none the worse either.
-    let mut flood = floods.remove(1);
+    let mut flood = floods.pop().unwrap();
     flood.send([FINISH, DONE].concat());
-    let number = flood.request.headers()["x-request-id"].to_str().unwrap()["unread-".len()..].parse::<usize>().unwrap();
     flood.end();
-    unread[number].read_until(DONE.trim_end()).await;
+    let told = unread.pop().unwrap().read_to_end().await.unwrap();
+    assert_eq!(told.matches("forty").count(), 2500);
+    assert!(told.ends_with(DONE));
 }
 
 /// The request is small, the answers are large: what stands unread is no more than a window.
