@@ -1,6 +1,7 @@
 //! One connection: what is agreed at its beginning, the streams on it, the task that drives it.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Ping, PingPong, Reason};
 use http::{Request as Head, Response};
+use rustls::AlertDescription;
 use tokio::time::timeout;
 
 use super::Limits;
@@ -25,6 +27,10 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// What h2 may count against one stream for frames that nobody has read: for each what it is shorter than 256 bytes. The least
 /// that an event of a stream can be, some 30 bytes, fills the window before it fills this.
 const STREAM_OVERHEAD: usize = 512 * 1024;
+/// More is no head of a model server's.
+const MAX_HEAD_BYTES: u32 = 64 * 1024;
+/// A server that answers a TLS handshake for HTTP/2 with something else.
+const DISAGREES: &str = "over TLS the server does not agree to HTTP/2; configure http2 = false";
 /// What [`SendRequest::current_max_send_streams`] says until the server's settings have come, which never says so itself.
 const UNSETTLED: usize = usize::MAX - 1;
 
@@ -67,7 +73,7 @@ impl Connection {
         limits: &Limits,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), ConnectError> {
         let within = timeout(connector.timeout, async {
-            let socket = connector.connect().await?;
+            let socket = connector.connect().await.map_err(explained)?;
             settle(socket, limits).await.map_err(ConnectError::failed)
         });
         let (requests, connection) = within.await.map_err(|_| ConnectError::Timeout)??;
@@ -146,6 +152,16 @@ impl Unanswered {
     }
 }
 
+/// `error`, in plainer words if the server would speak something else over TLS.
+fn explained(error: ConnectError) -> ConnectError {
+    let ConnectError::Failed(cause) = &error else { return error };
+    let tls = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match tls.and_then(|cause| cause.downcast_ref()) {
+        Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => ConnectError::failed(DISAGREES),
+        _ => error,
+    }
+}
+
 /// Begins HTTP/2 on `socket`. Until the server's settings are here, nobody knows how many streams it takes, nor whether it
 /// speaks HTTP/2 at all.
 async fn settle(
@@ -153,12 +169,13 @@ async fn settle(
     limits: &Limits,
 ) -> Result<(SendRequest<Bytes>, h2::client::Connection<Socket, Bytes>), String> {
     if !socket.may_speak_http2() {
-        return Err("over TLS the server does not agree to HTTP/2; configure http2 = false".to_owned());
+        return Err(DISAGREES.to_owned());
     }
     let no_http2 = |error: h2::Error| format!("the server does not speak HTTP/2 ({error}); configure http2 = false");
     let mut builder = Builder::new();
     builder
         .enable_push(false)
+        .max_header_list_size(MAX_HEAD_BYTES)
         .initial_max_send_streams(UNSETTLED)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(STREAM_WINDOW * u32::from(limits.streams))

@@ -7,9 +7,10 @@ use crate::support::{FrameUpstream, soon, until};
 
 #[tokio::test]
 async fn what_comes_behind_a_goodbye_is_asked_over_another_connection_and_what_runs_goes_on() {
-    for reason in [Reason::NO_ERROR, Reason::ENHANCE_YOUR_CALM] {
+    // Even if there may be only one that takes requests.
+    for (reason, connections) in [(Reason::NO_ERROR, 32), (Reason::ENHANCE_YOUR_CALM, 1)] {
         let upstream = FrameUpstream::start().await;
-        let proxy = proxy_before(&upstream.url(), |_| {}).await;
+        let proxy = proxy_before(&upstream.url(), |limits| limits.http2_connections = connections).await;
         let replies = ask_at_once(&proxy, 10);
         let mut first = upstream.accept().await;
         let mut streams = first.requests(10).await;
