@@ -38,7 +38,7 @@ pub enum Phase {
     FirstToken,
     /// Waiting for the next piece.
     Idle,
-    /// Waiting for enough, over and over.
+    /// Waiting for more than a trickle.
     MinRate,
     /// The whole stream.
     Total,

@@ -120,7 +120,11 @@ impl Clocks {
 
     /// The client is given something of ours.
     pub(super) fn sent(self: Pin<&mut Self>) {
-        *self.project().last_sent = Instant::now();
+        let this = self.project();
+        *this.last_sent = Instant::now();
+        if let Some(pace) = this.pace {
+            pace.pause(*this.last_sent);
+        }
     }
 
     /// Waits until something is due. `at_boundary` says whether something of our own may be written now.

@@ -32,9 +32,14 @@ impl Pace {
         Some(Box::new(Self { window, least, before: 0, received: 0, waited: Duration::ZERO, waiting_since: None }))
     }
 
-    /// So many bytes have come altogether; the wait is over.
+    /// So many bytes have come altogether.
     pub(super) fn received(&mut self, now: Instant, bytes: u64) {
         self.received = bytes;
+        self.pause(now);
+    }
+
+    /// The client is given something. Until it has taken that, nobody waits for the upstream.
+    pub(super) fn pause(&mut self, now: Instant) {
         if let Some(since) = self.waiting_since.take() {
             self.waited += now - since;
         }
@@ -113,6 +118,11 @@ mod tests {
         assert!(!is_too_slow(&mut pace, later));
         pace.waiting_since = Some(later);
         assert_eq!(pace.too_slow_at(later + SECOND), later + 8 * SECOND);
-        assert!(is_too_slow(&mut pace, later + 8 * SECOND));
+        // It is given a keep-alive, and takes another hour.
+        pace.pause(later + SECOND);
+        let later = later + 3600 * SECOND;
+        assert!(!is_too_slow(&mut pace, later));
+        pace.waiting_since = Some(later);
+        assert!(is_too_slow(&mut pace, later + 7 * SECOND));
     }
 }

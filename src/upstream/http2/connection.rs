@@ -21,7 +21,7 @@ use super::pool::Pool;
 use crate::upstream::connector::{ConnectError, Connector};
 use crate::upstream::socket::Socket;
 
-/// What one stream may have under way or unread, in bytes: HTTP/2's own default, and at 100 ms from the server still 640 KB/s.
+/// What one stream may have under way or unread, in bytes: about HTTP/2's own default, and at 100 ms from the server still 640 KB/s.
 /// A connection may have as much for each of its streams, so none can take what is another's.
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// What h2 may count against one stream for frames that nobody has read: for each what it is shorter than 256 bytes. The least

@@ -1,4 +1,4 @@
-//! The way to an upstream over HTTP/2, for requests whose body is in hand.
+//! The way to an upstream over HTTP/2, for requests whose body is in hand. Uploads of unknown length go through reqwest.
 //!
 //! Many streams share a connection, and must not feel it. So a connection takes only so many, and never more than its server
 //! allows; who finds no place on one opens another, up to a limit, behind which requests wait for their turn. What each stream may
