@@ -1,6 +1,7 @@
 //! Streams that outlive the connection they were asked over.
 
 mod access;
+mod background;
 mod coming_back;
 mod departures;
 mod event_source;
@@ -8,6 +9,7 @@ mod limits;
 mod named;
 mod opting_in;
 mod readers;
+mod whole;
 mod workers;
 
 use std::sync::Arc;
