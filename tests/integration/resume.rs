@@ -8,6 +8,7 @@ mod event_source;
 mod limits;
 mod named;
 mod opting_in;
+mod random;
 mod readers;
 mod whole;
 mod workers;
