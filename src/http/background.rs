@@ -80,10 +80,8 @@ pub(super) fn understand(
 
 /// Begins a response in the background, and tells its name: in the response as it stands, or in the events of it.
 pub(super) async fn answer(context: Context, asked: Background, wish: Wish) -> Result<Response, Error> {
-    if !wish.is_silent() && wish.on_disconnect != Some(OnDisconnect::Detach) {
-        return Err(invalid(
-            "A response in the background goes on without readers: `x-sluicegate-…` cannot say otherwise.",
-        ));
+    if wish.resumable == Some(false) || wish.on_disconnect.is_some_and(|policy| policy != OnDisconnect::Detach) {
+        return Err(invalid("A response in the background goes on without readers, whatever `x-sluicegate-…` says."));
     }
     if !context.state.config.resume.on_disconnect_allowed.contains(&OnDisconnect::Detach) {
         return Err(Error::InvalidRequest {

@@ -81,8 +81,7 @@ impl Wish {
         Ok(Self { resumable, on_disconnect })
     }
 
-    /// Whether it says anything.
-    pub(super) fn is_silent(self) -> bool {
+    fn is_silent(self) -> bool {
         self.resumable.is_none() && self.on_disconnect.is_none()
     }
 

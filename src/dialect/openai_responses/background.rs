@@ -49,7 +49,10 @@ pub fn in_foreground(body: &[u8]) -> Result<Bytes, Malformed> {
             param: Some("store"),
         });
     }
-    fields.shift_remove("background");
+    // It is kept here: its upstream need not.
+    for name in ["background", "store"] {
+        fields.shift_remove(name);
+    }
     fields.insert("stream".to_owned(), Value::Bool(true));
     Ok(Value::Object(fields).to_string().into())
 }
@@ -116,12 +119,16 @@ impl Ledger {
         out.into()
     }
 
-    /// An event of `kind` with its number.
+    /// An event of `kind`, if that is known, with its number.
     fn write(&mut self, kind: &str, mut event: Value) -> Vec<u8> {
-        event["type"] = kind.into();
+        if !kind.is_empty() {
+            event["type"] = kind.into();
+        }
         event["sequence_number"] = self.next.into();
         self.next += 1;
-        sse::write_json(Some(kind), event.to_string().as_bytes()).into()
+        // What stands in a line of its own must fit one.
+        let is_name = !kind.is_empty() && !kind.contains(char::is_control);
+        sse::write_json(is_name.then_some(kind), event.to_string().as_bytes()).into()
     }
 }
 
@@ -172,10 +179,10 @@ mod tests {
 
     #[test]
     fn in_the_foreground_it_is_a_request_for_a_stream_with_all_else_it_had() {
-        let body = in_foreground(br#"{"model":"m","background":true,"stream":false,"new":{"a":[1]}}"#).unwrap();
+        let body =
+            in_foreground(br#"{"model":"m","background":true,"store":true,"stream":false,"new":{"a":[1]}}"#).unwrap();
         assert_eq!(body, &br#"{"model":"m","stream":true,"new":{"a":[1]}}"#[..]);
         assert_eq!(in_foreground(br#"{"background":true,"store":false}"#).unwrap_err().param, Some("store"));
-        assert!(in_foreground(br#"{"background":true,"store":true}"#).is_ok());
     }
 
     fn ledger() -> Ledger {
@@ -202,6 +209,15 @@ mod tests {
         assert_eq!((&response["id"], &response["background"]), (&json!("resp_0a"), &json!(true)));
         assert_eq!((&response["status"], &response["store"]), (&json!("completed"), &json!(true)));
         assert!(told.ends_with(b"data: [DONE]\n\n"));
+    }
+
+    #[test]
+    fn no_event_s_kind_says_more_than_a_kind() {
+        let mut ledger = ledger();
+        let told = ledger.enter(b"data: {\"type\":\"a\\n\\ndata: [DONE]\"}\n\ndata: {\"x\":1}\n\n");
+        let told = str::from_utf8(&told).unwrap();
+        assert_eq!(Framing::EventStream.frames(told.as_bytes()).count(), 2, "{told}");
+        assert!(told.ends_with("data: {\"x\":1,\"sequence_number\":1}\n\n"), "{told}");
     }
 
     #[test]
