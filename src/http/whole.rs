@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::resumable::{self, invalid, parameter};
 use super::state::Context;
 use super::{error, streams};
-use crate::dialect::{Dialect, Observer};
+use crate::dialect::{Dialect, Observer, UpstreamError};
 use crate::error::Error;
 use crate::relay::guard::StreamGuard;
 use crate::stream_log::id::Position;
@@ -60,7 +60,6 @@ pub(super) async fn tell(context: &Context, log: Arc<StreamLog>) -> Result<Respo
         }
     };
     resumable::mark(response.headers_mut(), log.id());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
@@ -77,18 +76,19 @@ fn answer(dialect: &'static dyn Dialect, run: &[u8], state: State) -> Result<Val
 pub(super) fn failure(dialect: &'static dyn Dialect, run: &[u8], state: State) -> Option<Error> {
     let mut observer = Observer::new(dialect, 1);
     observer.observe(run);
-    match observer.error() {
-        None if observer.is_complete() => None,
-        None => Some(Error::UpstreamTruncated { provider: String::new() }),
-        Some(error) => Some(Error::UpstreamReported {
-            provider: String::new(),
-            message: error.message.clone(),
-            r#type: error.r#type.clone(),
-            code: error.code.clone(),
-            status: if state == State::Stopped { Some(StatusCode::GONE) } else { error.status_in(dialect) },
-            complaint: None,
-        }),
-    }
+    let error = match observer.error() {
+        Some(error) => error.clone(),
+        None if observer.is_complete() => return None,
+        None => UpstreamError::of_event("The stream ended before the answer was finished."),
+    };
+    Some(Error::UpstreamReported {
+        provider: String::new(),
+        status: if state == State::Stopped { Some(StatusCode::GONE) } else { error.status_in(dialect) },
+        message: error.message,
+        r#type: error.r#type,
+        code: error.code,
+        complaint: None,
+    })
 }
 
 /// The frames of `log` behind the one with the number `after`, once it has ended.
