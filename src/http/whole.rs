@@ -15,7 +15,7 @@ use super::resumable::{self, invalid, parameter};
 use super::state::Context;
 use super::{error, streams};
 use crate::dialect::{Dialect, Observer, UpstreamError};
-use crate::error::Error;
+use crate::error::{Error, Phase};
 use crate::relay::guard::StreamGuard;
 use crate::stream_log::id::Position;
 use crate::stream_log::reader::{Form, Reader};
@@ -81,9 +81,14 @@ pub(super) fn failure(dialect: &'static dyn Dialect, run: &[u8], state: State) -
         None if observer.is_complete() => return None,
         None => UpstreamError::of_event("The stream ended before the answer was finished."),
     };
+    let took_too_long = Phase::ALL.iter().any(|phase| error.code.as_deref() == Some(phase.key()));
     Some(Error::UpstreamReported {
         provider: String::new(),
-        status: if state == State::Stopped { Some(StatusCode::GONE) } else { error.status_in(dialect) },
+        status: match state {
+            State::Stopped => Some(StatusCode::GONE),
+            _ if took_too_long => Some(StatusCode::GATEWAY_TIMEOUT),
+            _ => error.status_in(dialect),
+        },
         message: error.message,
         r#type: error.r#type,
         code: error.code,

@@ -48,7 +48,7 @@ async fn readers_that_come_back_to_any_worker_lose_nothing_and_get_nothing_twice
 }
 
 /// A configuration with a provider for each dialect whose streams are events.
-fn config(upstream: &Upstream) -> Config {
+pub(super) fn config(upstream: &Upstream) -> Config {
     let mut config = Config::for_testing();
     config.stream.keep_alive = None;
     config.resume.max_caller_streams = 100_000;
@@ -94,13 +94,13 @@ impl Dice {
 
 /// Many streams, each with several readers that are cut off again and again.
 #[derive(Debug, Clone, Copy)]
-struct Storm {
+pub(super) struct Storm {
     seed: u64,
     drops: usize,
 }
 
 impl Storm {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         fn variable<T: FromStr>(name: &str) -> Option<T> {
             env::var(name).ok().map(|text| text.parse().ok().unwrap_or_else(|| panic!("{name} is no number")))
         }
@@ -112,7 +112,7 @@ impl Storm {
     }
 
     /// A model server for all the streams. A request says which of them it is for.
-    async fn upstream(self) -> Upstream {
+    pub(super) async fn upstream(self) -> Upstream {
         Upstream::start_with(move |request| {
             let text = String::from_utf8_lossy(&request.body);
             let number = text.split("stream-").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
@@ -151,7 +151,7 @@ impl Storm {
     }
 
     /// Goes on until there have been enough drops. Readers find the streams at each of `proxies`.
-    async fn rage(self, proxies: &[SocketAddr], upstream: &Upstream) {
+    pub(super) async fn rage(self, proxies: &[SocketAddr], upstream: &Upstream) {
         let (mut dropped, mut streams, mut running) = (0, 0, JoinSet::new());
         while dropped < self.drops || !running.is_empty() {
             while dropped < self.drops && running.len() < STREAMS {

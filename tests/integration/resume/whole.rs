@@ -131,6 +131,15 @@ async fn one_that_failed_or_was_stopped_is_an_error_and_never_a_part_of_an_answe
 }
 
 #[tokio::test]
+async fn one_whose_upstream_took_too_long_says_so_by_its_status() {
+    let upstream = Upstream::start(endless(Tongue::Chat)).await;
+    let proxy = proxy(&upstream, Tongue::Chat, |config| config.stream.idle_timeout = Duration::from_millis(200)).await;
+    let stream = whole(&proxy, Tongue::Chat).await;
+    let reply = fetch(&proxy, &stream).await;
+    assert_eq!((reply.status, &reply.error()["code"]), (504, &json!("idle_timeout")));
+}
+
+#[tokio::test]
 async fn one_whose_beginning_is_no_longer_kept_is_not_told_at_all() {
     let script = Tongue::Chat.head().send(Tongue::Chat.begin()).repeat(Tongue::Chat.text(&"x".repeat(2000)), 50);
     let upstream = Upstream::start(script.send(Tongue::Chat.end("")).end()).await;
