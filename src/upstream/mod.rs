@@ -5,11 +5,14 @@
 
 mod body;
 pub mod client;
+pub mod connector;
 pub mod http1;
+pub mod http2;
 mod question;
 pub mod request;
 pub mod response;
 pub mod routing;
+mod socket;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -17,6 +17,7 @@ mod client;
 mod error;
 mod fate;
 mod fixtures;
+mod frames;
 pub mod grammar;
 mod http2;
 pub mod logs;
@@ -34,6 +35,7 @@ pub use client::{Client, Response, body_of, header, request, upload, with_header
 pub use error::ApiError;
 pub use fate::Fate;
 pub use fixtures::{Recording, fixture};
+pub use frames::{FrameConnection, FrameUpstream};
 pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;
 pub use program::Program;
