@@ -225,13 +225,23 @@ export class EventStream {
     }
   }
 
-  /** The events of one response, up to its end or to where it breaks. @param {Response} response @returns {AsyncGenerator<StreamEvent, void>} */
+  /** The events of one response, up to where it ends or breaks. @param {Response} response @returns {AsyncGenerator<StreamEvent, void>} */
   async *#read(response) {
     const parser = new EventParser(this.lastEventId);
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+    const end = () => void reader.cancel().catch(() => {});
+    const over = new AbortController();
+    let timer;
+    // Browsers do not always know that a connection is dead: over a network that has come back, or where nothing comes at all.
+    if (this.url) globalThis.addEventListener?.("online", end, { signal: over.signal });
     try {
-      for (let bytes; (bytes = await this.#next(reader)); ) {
-        for (const event of parser.push(bytes)) {
+      for (;;) {
+        if (this.url) timer = setTimeout(end, this.#options.silence ?? 60_000);
+        const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
+        clearTimeout(timer);
+        this.#leaving.signal.throwIfAborted();
+        if (done || !value) return;
+        for (const event of parser.push(value)) {
           this.#leaving.signal.throwIfAborted();
           [this.#attempts, this.#pause] = [0, parser.retry ?? this.#pause];
           this.#ending.note(event);
@@ -246,22 +256,8 @@ export class EventStream {
         }
       }
     } finally {
-      reader.cancel().catch(() => {});
-    }
-  }
-
-  /** The next bytes; undefined where they end, break off, or have been missing for so long that they must have. */
-  async #next(/** @type {ReadableStreamDefaultReader<Uint8Array>} */ reader) {
-    let timer;
-    const silence = new Promise((resolve) => {
-      if (this.url) timer = setTimeout(resolve, this.#options.silence ?? 60_000);
-    });
-    try {
-      return /** @type {ReadableStreamReadResult<Uint8Array>|undefined} */ (await Promise.race([reader.read(), silence]))?.value;
-    } catch {
-      this.#leaving.signal.throwIfAborted();
-    } finally {
-      clearTimeout(timer);
+      over.abort();
+      end();
     }
   }
 
@@ -277,9 +273,13 @@ export class EventStream {
     const until = Date.now() + (this.#options.patience ?? 300_000);
     for (;;) {
       const headers = { accept: "text/event-stream", ...(this.lastEventId && { "last-event-id": this.lastEventId }) };
-      const response = await this.#send(/** @type {URL} */ (this.url), {}, headers).catch((error) => {
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), Math.min(this.#options.silence ?? 60_000, 10_000));
+      const signal = AbortSignal.any([this.#leaving.signal, late.signal]);
+      const response = await this.#send(/** @type {URL} */ (this.url), { signal }, headers).catch((error) => {
         if (!(error instanceof StreamError)) throw error;
       });
+      clearTimeout(timer);
       this.#ending.isOver = response?.status === 204 || response?.status === 404;
       if (response?.status === 204) return;
       if (response?.ok && isStream(response)) {

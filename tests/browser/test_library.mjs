@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { connect, createServer as createTcpServer } from "node:net";
 import test, { afterEach } from "node:test";
 
 import { ANSWER, CUT_ANSWER, FAILED_ANSWER, assertUpstreamClosed, seen } from "../clients/harness.mjs";
+import { way } from "./network.mjs";
 import { EventParser, EventStream, StreamError } from "../../web/sluicegate.js";
 
 const { LASTING_URL } = process.env;
@@ -57,7 +57,7 @@ test("an event of a new connection without an id has the id of the one before it
 
 let servers = [];
 afterEach(() => {
-  for (const server of servers) server.closeAllConnections?.(), server.close();
+  for (const server of servers) server.closeAllConnections(), server.close();
   servers = [];
 });
 
@@ -155,10 +155,14 @@ test("a server that is away for a while is asked again, and its refusals are wai
 });
 
 test("a connection that says nothing at all for too long counts as lost", async () => {
-  const { url } = await serveKept([chunk("a"), chunk("b", "stop"), "data: [DONE]"], (response, bytes, number) =>
-    number === 0 ? response.write(bytes.subarray(0, 150)) : response.end(bytes));
-  const { events } = await drain(post(url, { silence: 200 }));
-  assert.equal(text(events), "ab");
+  const frames = [chunk("a"), chunk("b"), chunk("c", "stop"), "data: [DONE]"];
+  // The first time in the middle of a response, then where one would begin.
+  const { url, asked } = await serveKept(frames, (response, bytes, number) => {
+    if (number === 0) response.write(bytes.subarray(0, 150));
+    if (number === 2) response.end(bytes);
+  });
+  const { events, error } = await drain(post(url, { silence: 200 }));
+  assert.deepEqual([text(events), error, asked.length], ["abc", undefined, 3]);
 });
 
 test("a server that stays away is given up on, and the tab still remembers the stream", async (t) => {
@@ -291,39 +295,16 @@ test("where no stream may be kept, it is asked for as a plain one", async () => 
 
 // ---- With sluicegate, through a network that breaks -----------------------------------------------
 
-/** A way to `target` whose connections break after a random number of bytes of the answer, `cuts` times. */
-async function breakingWay(target, cuts) {
-  const way = { cuts: 0 };
-  const server = createTcpServer((near) => {
-    const far = connect(new URL(target).port, "127.0.0.1");
-    for (const socket of [near, far]) socket.on("error", () => {}).on("close", () => (near.destroy(), far.destroy()));
-    near.pipe(far);
-    let left = way.cuts < cuts ? 700 + Math.random() * 900 : Infinity;
-    far.on("data", (bytes) => {
-      near.write(bytes.subarray(0, left));
-      left -= bytes.length;
-      if (left <= 0) (way.cuts += 1), near.end(), far.destroy();
-    });
-  });
-  servers.push(server);
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  way.url = `http://127.0.0.1:${server.address().port}/v1/chat/completions`;
-  return way;
-}
-
 const request = (t, model) => ({ body: { model, stream: true, messages: [{ role: "user", content: t.name }] } });
 
 test("an answer through a network that breaks ten times is whole, and asked for once", async (t) => {
-  const way = await breakingWay(LASTING_URL, 10);
-  const leave = new AbortController();
+  const network = await way(t, LASTING_URL);
+  network.limit = () => (network.cuts < 10 ? 700 + Math.random() * 900 : Infinity);
   let said = "";
-  const reading = (async () => {
-    for await (const { json } of await EventStream.post(way.url, { ...request(t, "endless"), signal: leave.signal })) {
-      said += json.choices[0].delta.content;
-      if (way.cuts === 10 && said.endsWith("0 ")) break;
-    }
-  })();
-  await reading;
+  for await (const { json } of await EventStream.post(`${network.url}/v1/chat/completions`, request(t, "endless"))) {
+    said += json.choices[0].delta.content;
+    if (network.cuts === 10 && said.endsWith("0 ")) break;
+  }
   const numbers = said.trim().split(" ").map(Number);
   assert.deepEqual(numbers, numbers.map((_, index) => index));
   assert.equal((await seen(t.name, 0)).length, 1);
