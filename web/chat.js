@@ -385,6 +385,7 @@ async function stream(answer, open) {
   try {
     const onState = (/** @type {string} */ state) => answer.setLost(state === "reconnecting");
     mine.stream = await open({ name: NAME, key: apiKey, signal: mine.leave.signal, onState });
+    if (mine.leave.signal.aborted) await mine.stream.stop(); // It had no name yet.
     // What was shown before a reload makes room for what comes again, when that comes.
     let isNew = answer.meter.chunks === 0;
     for await (const { json } of mine.stream) {

@@ -114,7 +114,7 @@ class Ending {
     }
     this.#isWhole ||= data === "[DONE]" || ["message_stop", "response.completed", "response.incomplete", "done"].includes(type);
     this.isOver ||= this.#isWhole || Boolean(this.error);
-    for (const { index = 0, finish_reason, finishReason } of json?.choices ?? json?.candidates ?? []) {
+    for (const { index = 0, finish_reason, finishReason } of [json?.choices ?? json?.candidates].flat().filter(Boolean)) {
       this.#choices.set(index, this.#choices.get(index) || Boolean(finish_reason ?? finishReason));
     }
     // A prompt that Gemini refuses has no candidates.
@@ -129,7 +129,7 @@ class Ending {
 
 /** A stream of events, to be iterated once. Leaving the loop leaves the stream, as the signal does; `stop` stops it for everybody. */
 export class EventStream {
-  /** @type {URL|undefined} where it can be followed; undefined if it is a plain one, which cannot be resumed */
+  /** @type {string|undefined} where it can be followed; undefined if it is a plain one, which cannot be resumed */
   url;
   /** The id of the last event that the loop is done with. */
   lastEventId = "";
@@ -140,8 +140,6 @@ export class EventStream {
   #ending = new Ending();
   #pause = 1000;
   #attempts = 0;
-  /** @type {BroadcastChannel|undefined} where this tab tells others that it follows the stream */
-  #channel;
 
   /** @param {Options} options */
   constructor(options) {
@@ -159,6 +157,7 @@ export class EventStream {
    */
   static async post(url, { body, ...options }) {
     const stream = new EventStream(options);
+    memory(options.name, null);
     const target = new URL(url, import.meta.url);
     const init = { method: "POST", body: JSON.stringify(body) };
     const send = (/** @type {boolean} */ resumable) =>
@@ -171,7 +170,7 @@ export class EventStream {
     }
     const id = response.headers.get("x-sluicegate-stream-id");
     stream.response = response;
-    if (id) stream.#follow(new URL(`/v1/streams/${id}`, target));
+    if (id) stream.#follow(new URL(`/v1/streams/${id}`, target).href);
     return stream;
   }
 
@@ -179,7 +178,7 @@ export class EventStream {
   static follow(url, { after = "", ...options } = {}) {
     const stream = new EventStream(options);
     stream.lastEventId = after;
-    stream.#follow(new URL(url, import.meta.url));
+    stream.#follow(new URL(url, import.meta.url).href);
     return stream;
   }
 
@@ -190,10 +189,10 @@ export class EventStream {
    * @throws {StreamError} with the code `another_tab` in such a copy
    */
   static async resume(name, { from = "last", ...options } = {}) {
-    const kept = parsed(storage()?.getItem(KEPT + name) ?? "");
+    const kept = memory(name);
     if (!kept) return null;
     if (await isFollowed(kept.url)) {
-      storage()?.removeItem(KEPT + name);
+      memory(name, null);
       throw new StreamError({ message: "Another tab follows this stream.", code: "another_tab" });
     }
     return EventStream.follow(kept.url, { ...options, name, after: from === "last" ? kept.last : "" });
@@ -202,7 +201,7 @@ export class EventStream {
   /** Stops the stream: its upstream closes, and whoever reads it is told. The loop throws an `AbortError`. @throws {StreamError} */
   async stop() {
     this.#forget();
-    this.#leave();
+    this.#leaving.abort();
     if (!this.url) return;
     const response = await this.#send(this.url, { method: "DELETE", keepalive: true, signal: null });
     // What is unknown does not run.
@@ -221,7 +220,7 @@ export class EventStream {
       if (!(error instanceof StreamError && this.#ending.isWhole)) throw error;
     } finally {
       if (this.#ending.isOver) this.#forget();
-      this.#leave();
+      this.#leaving.abort();
     }
   }
 
@@ -276,7 +275,7 @@ export class EventStream {
       const late = new AbortController();
       const timer = setTimeout(() => late.abort(), Math.min(this.#options.silence ?? 60_000, 10_000));
       const signal = AbortSignal.any([this.#leaving.signal, late.signal]);
-      const response = await this.#send(/** @type {URL} */ (this.url), { signal }, headers).catch((error) => {
+      const response = await this.#send(/** @type {string} */ (this.url), { signal }, headers).catch((error) => {
         if (!(error instanceof StreamError)) throw error;
       });
       clearTimeout(timer);
@@ -299,10 +298,10 @@ export class EventStream {
   async #wait(least) {
     const { signal } = this.#leaving;
     signal.throwIfAborted();
-    const pause = Math.min(LONGEST_PAUSE, this.#pause * 2 ** this.#attempts++) * (1 + Math.random() / 2);
+    const pause = Math.min(LONGEST_PAUSE, Math.max(least, this.#pause * 2 ** this.#attempts++)) * (1 + Math.random() / 2);
     const over = new AbortController();
     await new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(least, pause));
+      const timer = setTimeout(resolve, pause);
       over.signal.addEventListener("abort", () => clearTimeout(timer));
       globalThis.addEventListener?.("online", resolve, { signal: over.signal });
       signal.addEventListener("abort", resolve, { signal: over.signal });
@@ -311,7 +310,7 @@ export class EventStream {
     signal.throwIfAborted();
   }
 
-  /** @param {URL} url @param {RequestInit} init @param {Record<string, string>} [more] header fields */
+  /** @param {string|URL} url @param {RequestInit} init @param {Record<string, string>} [more] header fields */
   async #send(url, init, more = {}) {
     const { key, headers: given } = this.#options;
     const headers = new Headers(given);
@@ -323,27 +322,24 @@ export class EventStream {
     });
   }
 
-  /** @param {URL} url */
+  /** @param {string} url */
   #follow(url) {
     this.url = url;
-    if (!this.#options.name || !storage()) return;
     this.#remember();
-    this.#channel = new BroadcastChannel(CHANNEL);
-    this.#channel.onmessage = ({ data }) => data === `who ${url}` && this.#channel?.postMessage(`I ${url}`);
-  }
-
-  #leave() {
-    this.#leaving.abort();
-    this.#channel?.close();
+    if (!this.#options.name) return;
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.onmessage = ({ data }) => data === `who ${url}` && channel.postMessage(`I ${url}`);
+    this.#leaving.signal.addEventListener("abort", () => channel.close());
   }
 
   #remember() {
-    const { name } = this.#options;
-    if (name && this.url) storage()?.setItem(KEPT + name, JSON.stringify({ url: this.url, last: this.lastEventId }));
+    if (this.url) memory(this.#options.name, { url: this.url, last: this.lastEventId });
   }
 
   #forget() {
-    if (this.#options.name) storage()?.removeItem(KEPT + this.#options.name);
+    const { name } = this.#options;
+    // By now it may stand for another.
+    if (memory(name)?.url === this.url) memory(name, null);
   }
 }
 
@@ -366,12 +362,18 @@ async function isFollowed(url) {
   }
 }
 
-/** What a tab keeps over a reload, if the browser lets it. */
-function storage() {
+/**
+ * What this tab keeps over a reload, read, or written if there is a `value`; null forgets it.
+ * @param {string|undefined} name @param {{url: string, last: string}|null} [value] @returns {{url: string, last: string}|null|undefined}
+ */
+function memory(name, value) {
+  if (!name) return;
   try {
-    return globalThis.sessionStorage;
+    if (value) sessionStorage.setItem(KEPT + name, JSON.stringify(value));
+    else if (value === null) sessionStorage.removeItem(KEPT + name);
+    else return JSON.parse(sessionStorage.getItem(KEPT + name) ?? "null");
   } catch {
-    return undefined;
+    // A browser may refuse storage, or be out of it. Then a reload ends what is under way.
   }
 }
 
