@@ -325,6 +325,7 @@ function restore() {
   if (!last) return;
   jumpToEnd();
   if (last.answer.isSettled) return;
+  ui.input.focus(); // or Stop would take it
   last.answer.setLost(true);
   stream(last.answer, goOn);
 }

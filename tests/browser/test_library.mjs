@@ -148,10 +148,23 @@ test("a server that is away for a while is asked again, and its refusals are wai
     response.write(frames.slice(from, number === 0 ? 1 : 3).map((frame, index) => `id: ${STREAM}:${from + index + 1}\nretry: 1\n${frame}\n\n`).join(""));
     number === 0 ? setTimeout(() => response.destroy(), 20) : response.end();
   });
-  const { events, error } = await drain(post(url));
-  assert.deepEqual([text(events), error], ["ab", undefined]);
+  const states = [];
+  const { events, error } = await drain(post(url, { onState: (state) => states.push(state) }));
+  assert.deepEqual([text(events), error, states], ["ab", undefined, ["reconnecting", "connected"]]);
   assert.equal(asked.length, 5);
   assert.deepEqual(asked.slice(1).map(({ method, headers }) => [method, headers["last-event-id"]]), Array(4).fill(["GET", `${STREAM}:1`]));
+});
+
+test("a keep-alive that is an event does not lose the place", async () => {
+  const frames = ["data: 1", 'event: message_stop\ndata: {"type": "message_stop"}'];
+  const { url, asked } = await serveKept(frames, (response, bytes, number) => {
+    if (number === 0) response.end(bytes.subarray(0, bytes.indexOf("\n\n") + 2));
+    else if (number === 1) response.end('event: ping\ndata: {"type": "ping"}\n\n');
+    else response.end(bytes);
+  });
+  const { events, error } = await drain(post(url));
+  assert.deepEqual([events.map(({ event }) => event), error], [["message", "ping", "message_stop"], undefined]);
+  assert.deepEqual(asked.slice(1).map(({ headers }) => headers["last-event-id"]), [`${STREAM}:1`, `${STREAM}:1`]);
 });
 
 test("a connection that says nothing at all for too long counts as lost", async () => {

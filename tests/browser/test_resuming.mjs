@@ -32,6 +32,7 @@ test("a page that is reloaded in the middle of an answer goes on with it", async
     await page.reload();
     await page.waitForFunction((length) => document.querySelector(".assistant .text").textContent.length > length, length);
     await assertGrows(text);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "input");
   }
   await assertUnbroken(t, text);
   await showsText(page.locator(".user .text"), t.name);
