@@ -10,7 +10,7 @@ import { ANSWER, CUT_ANSWER, FAILED_ANSWER, assertUpstreamClosed, seen } from ".
 import { way } from "./network.mjs";
 import { EventParser, EventStream, StreamError } from "../../web/sluicegate.js";
 
-const { LASTING_URL } = process.env;
+const { FORGETFUL_URL, LASTING_URL } = process.env;
 const STREAM = "0123456789abcdef0123456789abcdef";
 const CASES = JSON.parse(await readFile(new URL("../../src/framing/tests/wpt.json", import.meta.url), "utf8"));
 
@@ -329,6 +329,13 @@ test("whole, failed and cut answers of sluicegate end as such", async (t) => {
     const { events, error } = await drain(EventStream.post(url, request(t, model)));
     assert.deepEqual([text(events), error?.code], [said, code]);
   }
+});
+
+test("an answer of a sluicegate that keeps no streams is a plain one", async (t) => {
+  const stream = await EventStream.post(`${FORGETFUL_URL}/v1/chat/completions`, request(t, "text"));
+  const { events, error } = await drain(stream);
+  assert.deepEqual([text(events), error, stream.url], [ANSWER, undefined, undefined]);
+  assert.equal((await seen(t.name)).length, 1, "the upstream was asked once");
 });
 
 test("a stream of Anthropic's events ends with its message", async (t) => {
