@@ -9,8 +9,8 @@ use super::{background, chat, health, models, ollama, page, passthrough, streams
 use crate::dialect;
 use crate::error::Error;
 
-/// Paths that need no key: the chat page and what watches over the process.
-pub(super) const PUBLIC: [&str; 5] = ["/", "/chat.css", "/chat.js", "/livez", "/readyz"];
+/// Paths that need no key: the chat page, its module and what watches over the process.
+pub(super) const PUBLIC: [&str; 6] = ["/", "/chat.css", "/chat.js", "/sluicegate.js", "/livez", "/readyz"];
 
 /// The table. It has no layers: what every request goes through is in [`super::shell`].
 ///
@@ -26,6 +26,7 @@ pub(super) fn router() -> Router {
         .route("/", get(page::index))
         .route("/chat.css", get(page::style))
         .route("/chat.js", get(page::script))
+        .route("/sluicegate.js", get(page::module))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/v1/streams", get(streams::list).post(streams::create))
