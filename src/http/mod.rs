@@ -26,6 +26,7 @@ mod stalled;
 pub mod state;
 mod streams;
 pub mod tls;
+mod websocket;
 
 pub use accept::{listen, serve};
 pub use state::{Shutdown, State};

@@ -1,0 +1,215 @@
+//! One response of a connection.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method};
+use http_body::Body as _;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::events::{Teller, error_event};
+use super::history::{self, History};
+use super::message::{Asked, Create, StreamName};
+use crate::canonical::ids;
+use crate::dialect::Dialect;
+use crate::error::Error;
+use crate::http::chat;
+use crate::http::resumable;
+use crate::http::state::{Context, State};
+use crate::relay::Relay;
+use crate::relay::guard::StreamGuard;
+use crate::telemetry::Record;
+use crate::telemetry::record::Outcome;
+use crate::upstream;
+
+/// Names one request, and a connection asks for many responses.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What all responses of a connection have in common.
+pub(super) struct Connection {
+    pub(super) context: Context,
+    /// The request that the connection began with.
+    parts: Parts,
+    state: watch::Receiver<Arc<State>>,
+    history: History,
+    /// How many requests there have been.
+    asked: u64,
+}
+
+impl Connection {
+    pub(super) fn new(context: Context, mut parts: Parts, state: watch::Receiver<Arc<State>>) -> Self {
+        parts.headers.remove(IDEMPOTENCY_KEY);
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let history = History::new(context.state.config.websocket.max_history_bytes);
+        Self { context, parts, state, history, asked: 0 }
+    }
+
+    /// Begins the response that `create` asks for, or tells why not.
+    pub(super) fn begin(&mut self, create: Create) -> Result<Turn, Utf8Bytes> {
+        let stream = create.stream.clone();
+        let record = self.next_record();
+        // A key that has been taken back asks for nothing more.
+        let state = Arc::clone(&self.state.borrow());
+        let caller = state.keys.identify(&self.parts.uri, &self.parts.headers);
+        let asked = caller.and_then(|caller| {
+            record.facts().caller = caller;
+            create.into_request(&self.history)
+        });
+        match asked {
+            Ok(asked) => {
+                let context = Context { state, record, ..self.context.clone() };
+                Ok(Turn::begin(context, &self.parts, asked, stream))
+            }
+            Err(error) => Err(refuse(&record, &error, &self.context, &stream)),
+        }
+    }
+
+    /// Tells that what was asked for in `stream` is not to be had.
+    pub(super) fn refuse(&mut self, error: &Error, stream: &StreamName) -> Utf8Bytes {
+        let record = self.next_record();
+        record.facts().caller = self.context.record.facts().caller.clone();
+        refuse(&record, error, &self.context, stream)
+    }
+
+    /// Keeps what `turn`, which is over, was about, for those that go on from it.
+    pub(super) fn keep(&mut self, turn: &Turn) {
+        if let Some((id, output)) = turn.teller.output() {
+            self.history.keep(id.to_owned(), history::join(&turn.input, output));
+        }
+    }
+
+    /// The record of the next request, named after the connection's.
+    fn next_record(&mut self) -> Record {
+        self.asked += 1;
+        let id = format!("{}.{}", self.context.record.request_id(), self.asked);
+        Record::new(id, self.parts.method.clone(), self.parts.uri.path().to_owned())
+    }
+}
+
+fn refuse(record: &Record, error: &Error, context: &Context, stream: &StreamName) -> Utf8Bytes {
+    fail(record, error);
+    error_event(error, context.dialect, stream)
+}
+
+fn fail(record: &Record, error: &Error) {
+    record.fail(error);
+    record.facts().status = Some(error.status());
+}
+
+/// See the [module documentation](self). Dropping it closes its upstream.
+pub(super) struct Turn {
+    phase: Phase,
+    record: Record,
+    dialect: &'static dyn Dialect,
+    teller: Teller,
+    /// The items that were put in.
+    input: String,
+}
+
+enum Phase {
+    Opening(Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>),
+    Open(Pin<Box<Relay>>),
+}
+
+struct Opened {
+    relay: Relay,
+    /// What the request left out.
+    dropped: Vec<String>,
+}
+
+/// What has become of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It goes on.
+    More,
+    Over,
+}
+
+impl Turn {
+    fn begin(context: Context, connection: &Parts, asked: Asked, stream: StreamName) -> Self {
+        let Asked { body, input, unknown } = asked;
+        let mut request = Request::new(Body::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = connection.uri.clone();
+        *request.headers_mut() = connection.headers.clone();
+        let (record, dialect) = (context.record.clone(), context.dialect);
+        let phase = Phase::Opening(Box::pin(open(context, request, unknown)));
+        Self { phase, record, dialect, teller: Teller::new(stream), input }
+    }
+
+    /// The id of the response, once it is known.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.teller.id()
+    }
+
+    /// Adds what the upstream says next to `messages`; possibly nothing.
+    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>, messages: &mut VecDeque<Utf8Bytes>) -> Poll<Progress> {
+        match &mut self.phase {
+            Phase::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                Ok(Opened { relay, dropped }) => {
+                    self.teller.note_dropped(&dropped);
+                    self.phase = Phase::Open(Box::pin(relay));
+                    Poll::Ready(Progress::More)
+                }
+                Err(error) => {
+                    fail(&self.record, &error);
+                    messages.push_back(self.teller.error(&error, self.dialect));
+                    Poll::Ready(Progress::Over)
+                }
+            },
+            Phase::Open(relay) => match ready!(relay.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    self.teller.tell(&frame.into_data().unwrap_or_else(|_| Bytes::new()), messages);
+                    Poll::Ready(Progress::More)
+                }
+                Some(Err(never)) => match never {},
+                None => Poll::Ready(Progress::Over),
+            },
+        }
+    }
+
+    /// Stops the upstream, and tells so.
+    pub(super) fn cancel(self) -> Utf8Bytes {
+        drop(self.phase);
+        self.record.facts().outcome = Some(Outcome::Cancelled);
+        let id = format!("resp_{}", ids::digest_of(self.record.request_id(), 24));
+        self.teller.cancelled(&id)
+    }
+}
+
+/// Waits for the first frame of the answer to `request`, as long as it may take: there is no response head to be sent.
+/// `previous` is a response that is not of this connection; only who speaks the client's dialect may know it.
+async fn open(context: Context, request: Request, previous: Option<String>) -> Result<Opened, Error> {
+    let deadline = context.shutdown.deadline.clone();
+    let opening = async {
+        let query = resumable::others(request.uri().query());
+        let endpoint = context.dialect.endpoint_at(request.uri().path(), query.as_deref());
+        let endpoint = endpoint.ok_or(Error::PathNotFound)?;
+        let chat::Asked::Stream(question) = chat::read(&context, request, endpoint).await? else {
+            return Err(Error::InvalidRequest { message: "Only streams are told here.".to_owned(), param: None });
+        };
+        if let Some(id) = previous.filter(|_| question.translation.is_some()) {
+            return Err(Error::PreviousResponseNotFound { id });
+        }
+        let mut config = context.state.config.stream.clone();
+        // The connection has its own signs of life.
+        config.keep_alive = None;
+        let stream = upstream::open_stream(question, config.clone(), context.record.started()).await?;
+        let dropped = stream.translation.as_ref().map_or_else(Vec::new, |translation| translation.dropped.clone());
+        let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
+        Ok(Opened { relay: Relay::open(stream, &config, guard, context.shutdown.deadline.clone()), dropped })
+    };
+    tokio::select! {
+        opened = opening => opened,
+        () = deadline.cancelled() => Err(Error::ShuttingDown),
+    }
+}
