@@ -40,3 +40,4 @@ mod timeouts;
 mod tls;
 mod translation;
 mod upstream_connections;
+mod websocket;
