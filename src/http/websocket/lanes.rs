@@ -46,7 +46,7 @@ impl Lanes {
     }
 
     fn has_room_for(&self, create: &Create, connection: &Connection) -> Result<(), Error> {
-        let config = &connection.context.state.config;
+        let config = &connection.config;
         let full = |key, limit| Err(Error::TooManyOnConnection { key, limit });
         if !self.lanes.iter().any(|lane| lane.stream == create.stream) {
             let limit = config.websocket.max_streams;

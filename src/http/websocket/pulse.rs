@@ -55,13 +55,18 @@ impl Pulse {
         self.last_sent = Instant::now();
     }
 
+    /// The client is asked for a sign of life.
+    pub(super) fn asked(&mut self) {
+        self.asked = Some(Instant::now());
+    }
+
     /// Waits until something is due.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
         loop {
             let Some((at, due)) = self.next() else { return Poll::Pending };
             if at <= Instant::now() {
                 match due {
-                    Due::Ping => (self.last_sent, self.asked) = (Instant::now(), Some(Instant::now())),
+                    Due::Ping => self.last_sent = Instant::now(),
                     Due::Old => self.old = None,
                     Due::Dead => {}
                 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -101,7 +102,7 @@ struct Session {
 
 impl Session {
     fn new(socket: Socket, connection: Connection, config: &Config) -> Self {
-        let draining = Box::pin(connection.context.shutdown.draining.clone().cancelled_owned());
+        let draining = Box::pin(connection.shutdown.draining.clone().cancelled_owned());
         Self {
             socket,
             connection,
@@ -149,14 +150,16 @@ impl Session {
                 match due {
                     Due::Dead => return Poll::Ready(End::Gone),
                     Due::Ping if written => {
-                        drop(Pin::new(&mut self.socket).start_send(Frame::Ping(Default::default())))
+                        self.pulse.asked();
+                        if Pin::new(&mut self.socket).start_send(Frame::Ping(Bytes::new())).is_err() {
+                            return Poll::Ready(End::Gone);
+                        }
                     }
-                    // A client that takes nothing has its own time limit.
+                    // A client that takes nothing has a time limit of its own.
                     Due::Ping => {}
                     Due::Old => {
-                        let limit = self.connection.context.state.config.websocket.max_age;
-                        let error = Error::ConnectionTooOld { limit };
-                        self.outbox.push_back(error_event(&error, self.connection.context.dialect, &None));
+                        let error = Error::ConnectionTooOld { limit: self.connection.config.websocket.max_age };
+                        self.outbox.push_back(error_event(&error, self.connection.dialect, &None));
                         self.close(error);
                     }
                 }

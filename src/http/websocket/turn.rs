@@ -19,13 +19,14 @@ use super::events::{Teller, error_event};
 use super::history::{self, History};
 use super::message::{Asked, Create, StreamName};
 use crate::canonical::ids;
+use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::http::chat;
-use crate::http::resumable;
-use crate::http::state::{Context, State};
+use crate::http::resumable::{self, Streams};
+use crate::http::state::{Context, Shutdown, State};
 use crate::relay::Relay;
-use crate::relay::guard::StreamGuard;
+use crate::relay::guard::{Peer, StreamGuard};
 use crate::telemetry::Record;
 use crate::telemetry::record::Outcome;
 use crate::upstream;
@@ -35,7 +36,12 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What all responses of a connection have in common.
 pub(super) struct Connection {
-    pub(super) context: Context,
+    pub(super) dialect: &'static dyn Dialect,
+    pub(super) config: Arc<Config>,
+    pub(super) shutdown: Shutdown,
+    record: Record,
+    peer: Peer,
+    streams: Streams,
     /// The request that the connection began with.
     parts: Parts,
     state: watch::Receiver<Arc<State>>,
@@ -45,39 +51,43 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// What began with a request in `context`. Each of its own requests takes the configuration of its time from `state`.
     pub(super) fn new(context: Context, mut parts: Parts, state: watch::Receiver<Arc<State>>) -> Self {
         parts.headers.remove(IDEMPOTENCY_KEY);
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let history = History::new(context.state.config.websocket.max_history_bytes);
-        Self { context, parts, state, history, asked: 0 }
+        let Context { state: first, dialect, record, peer, shutdown, streams } = context;
+        // The configuration alone: the rest of a state is too much to be kept for an idle connection once it is replaced.
+        let config = Arc::clone(&first.config);
+        let history = History::new(config.websocket.max_history_bytes);
+        Self { dialect, config, shutdown, record, peer, streams, parts, state, history, asked: 0 }
     }
 
     /// Begins the response that `create` asks for, or tells why not.
     pub(super) fn begin(&mut self, create: Create) -> Result<Turn, Utf8Bytes> {
         let stream = create.stream.clone();
         let record = self.next_record();
-        // A key that has been taken back asks for nothing more.
         let state = Arc::clone(&self.state.borrow());
+        // A key that has been taken back asks for nothing more.
         let caller = state.keys.identify(&self.parts.uri, &self.parts.headers);
-        let asked = caller.and_then(|caller| {
-            record.facts().caller = caller;
-            create.into_request(&self.history)
-        });
+        let asked = caller.and_then(|_| create.into_request(&self.history));
         match asked {
             Ok(asked) => {
-                let context = Context { state, record, ..self.context.clone() };
+                let (peer, shutdown, streams) = (self.peer.clone(), self.shutdown.clone(), self.streams.clone());
+                let context = Context { state, dialect: self.dialect, record, peer, shutdown, streams };
                 Ok(Turn::begin(context, &self.parts, asked, stream))
             }
-            Err(error) => Err(refuse(&record, &error, &self.context, &stream)),
+            Err(error) => {
+                fail(&record, &error);
+                Err(error_event(&error, self.dialect, &stream))
+            }
         }
     }
 
     /// Tells that what was asked for in `stream` is not to be had.
     pub(super) fn refuse(&mut self, error: &Error, stream: &StreamName) -> Utf8Bytes {
-        let record = self.next_record();
-        record.facts().caller = self.context.record.facts().caller.clone();
-        refuse(&record, error, &self.context, stream)
+        fail(&self.next_record(), error);
+        error_event(error, self.dialect, stream)
     }
 
     /// Keeps what `turn`, which is over, was about, for those that go on from it.
@@ -90,16 +100,14 @@ impl Connection {
     /// The record of the next request, named after the connection's.
     fn next_record(&mut self) -> Record {
         self.asked += 1;
-        let id = format!("{}.{}", self.context.record.request_id(), self.asked);
-        Record::new(id, self.parts.method.clone(), self.parts.uri.path().to_owned())
+        let id = format!("{}.{}", self.record.request_id(), self.asked);
+        let record = Record::new(id, self.parts.method.clone(), self.parts.uri.path().to_owned());
+        record.facts().caller = self.record.facts().caller.clone();
+        record
     }
 }
 
-fn refuse(record: &Record, error: &Error, context: &Context, stream: &StreamName) -> Utf8Bytes {
-    fail(record, error);
-    error_event(error, context.dialect, stream)
-}
-
+/// Notes that a request ended in `error`, of which the client is told with its status.
 fn fail(record: &Record, error: &Error) {
     record.fail(error);
     record.facts().status = Some(error.status());
