@@ -85,6 +85,8 @@ pub(super) struct Asked {
     pub(super) input: String,
     /// The response that it goes on from, where that is not one of this connection: the upstream may know it.
     pub(super) unknown: Option<String>,
+    /// Whether a model is to answer. If not, all that is wanted is an id to go on from.
+    pub(super) generate: bool,
 }
 
 impl Create {
@@ -99,11 +101,7 @@ impl Create {
             let message = "There is no `background` over a WebSocket. Post the request instead.".to_owned();
             return Err(wrong(message, Some("background")));
         }
-        if fields.remove("generate").is_some_and(|value| value.get() == "false") {
-            let message =
-                "`generate: false` is not supported: there is nothing to warm up here. Leave the request out.";
-            return Err(wrong(message.to_owned(), Some("generate")));
-        }
+        let generate = fields.remove("generate").is_none_or(|value| value.get() != "false");
         let input = fields.get("input").map_or_else(|| Some(String::new()), |input| history::items(input));
         let mut input = input.ok_or_else(|| wrong("`input` must be text or an array.".to_owned(), Some("input")))?;
         let mut unknown = None;
@@ -120,7 +118,7 @@ impl Create {
         }
         fields.insert("stream".to_owned(), raw("true".to_owned())?);
         let body = serde_json::to_vec(&fields).map_err(|error| wrong(error.to_string(), None))?;
-        Ok(Asked { body: body.into(), input, unknown })
+        Ok(Asked { body: body.into(), input, unknown, generate })
     }
 }
 

@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::events::{Teller, error_event};
 use super::history::{self, History};
 use super::message::{Asked, Create, StreamName};
-use crate::canonical::ids;
+use crate::canonical::{ChatAnswer, ids};
 use crate::config::Config;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Shape};
 use crate::error::Error;
 use crate::http::chat;
 use crate::http::resumable::{self, Streams};
@@ -128,10 +128,15 @@ enum Phase {
     Open(Pin<Box<Relay>>),
 }
 
-struct Opened {
-    relay: Relay,
-    /// What the request left out.
-    dropped: Vec<String>,
+#[expect(clippy::large_enum_variant, reason = "nearly all are streams, and none is kept")]
+enum Opened {
+    Stream {
+        relay: Relay,
+        /// What the request left out.
+        dropped: Vec<String>,
+    },
+    /// A response in which nothing was to be said.
+    Whole(Bytes),
 }
 
 /// What has become of a response.
@@ -144,13 +149,14 @@ pub(super) enum Progress {
 
 impl Turn {
     fn begin(context: Context, connection: &Parts, asked: Asked, stream: StreamName) -> Self {
-        let Asked { body, input, unknown } = asked;
+        let Asked { body, input, unknown, generate } = asked;
+        let silent = (!generate).then(|| body.clone());
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = connection.uri.clone();
         *request.headers_mut() = connection.headers.clone();
         let (record, dialect) = (context.record.clone(), context.dialect);
-        let phase = Phase::Opening(Box::pin(open(context, request, unknown)));
+        let phase = Phase::Opening(Box::pin(open(context, request, unknown, silent)));
         Self { phase, record, dialect, teller: Teller::new(stream), input }
     }
 
@@ -163,7 +169,12 @@ impl Turn {
     pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>, messages: &mut VecDeque<Utf8Bytes>) -> Poll<Progress> {
         match &mut self.phase {
             Phase::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
-                Ok(Opened { relay, dropped }) => {
+                Ok(Opened::Whole(events)) => {
+                    self.record.facts().outcome = Some(Outcome::Completed);
+                    self.teller.tell(&events, messages);
+                    Poll::Ready(Progress::Over)
+                }
+                Ok(Opened::Stream { relay, dropped }) => {
                     self.teller.note_dropped(&dropped);
                     self.phase = Phase::Open(Box::pin(relay));
                     Poll::Ready(Progress::More)
@@ -195,8 +206,14 @@ impl Turn {
 }
 
 /// Waits for the first frame of the answer to `request`, as long as it may take: there is no response head to be sent.
-/// `previous` is a response that is not of this connection; only who speaks the client's dialect may know it.
-async fn open(context: Context, request: Request, previous: Option<String>) -> Result<Opened, Error> {
+/// `previous` is a response that is not of this connection; only who speaks the client's dialect may know it. `silent` is the body of
+/// a request that no model is to answer; it is good for nothing but its id, by which the next goes on from its input.
+async fn open(
+    context: Context,
+    request: Request,
+    previous: Option<String>,
+    silent: Option<Bytes>,
+) -> Result<Opened, Error> {
     let deadline = context.shutdown.deadline.clone();
     let opening = async {
         let query = resumable::others(request.uri().query());
@@ -205,8 +222,11 @@ async fn open(context: Context, request: Request, previous: Option<String>) -> R
         let chat::Asked::Stream(question) = chat::read(&context, request, endpoint).await? else {
             return Err(Error::InvalidRequest { message: "Only streams are told here.".to_owned(), param: None });
         };
-        if let Some(id) = previous.filter(|_| question.translation.is_some()) {
+        if let Some(id) = previous.filter(|_| silent.is_some() || question.translation.is_some()) {
             return Err(Error::PreviousResponseNotFound { id });
+        }
+        if let Some(body) = silent {
+            return Ok(Opened::Whole(say_nothing(&context, &body)?));
         }
         let mut config = context.state.config.stream.clone();
         // The connection has its own signs of life.
@@ -214,10 +234,21 @@ async fn open(context: Context, request: Request, previous: Option<String>) -> R
         let stream = upstream::open_stream(question, config.clone(), context.record.started()).await?;
         let dropped = stream.translation.as_ref().map_or_else(Vec::new, |translation| translation.dropped.clone());
         let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
-        Ok(Opened { relay: Relay::open(stream, &config, guard, context.shutdown.deadline.clone()), dropped })
+        Ok(Opened::Stream { relay: Relay::open(stream, &config, guard, context.shutdown.deadline.clone()), dropped })
     };
     tokio::select! {
         opened = opening => opened,
         () = deadline.cancelled() => Err(Error::ShuttingDown),
     }
+}
+
+/// The events of a response to the request `body` in which nothing is said.
+fn say_nothing(context: &Context, body: &[u8]) -> Result<Bytes, Error> {
+    let mut request = context.dialect.decode_request(Shape::Chat, body)?;
+    request.model = context.record.facts().model.clone().unwrap_or_default();
+    let mut encoder = context.dialect.encoder(&chat::answer_context(request, Shape::Chat, chat::now()));
+    let (answer, mut events) = (ChatAnswer::default(), Vec::new());
+    encoder.start(&answer, &mut events);
+    encoder.finish(&answer, &mut events);
+    Ok(events.into())
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{proxy, proxy_configured};
+use crate::support::websocket::text;
 use crate::support::{TONGUES, Tongue, Upstream, WebSocket};
 
 /// Asks, and returns the id of the response.
@@ -69,6 +70,26 @@ async fn a_response_that_is_not_known_is_asked_of_who_may_know_it_and_of_nobody_
         let error = client.error().await;
         assert_eq!((&error["status"], &error["error"]["code"]), (&json!(400), &json!("previous_response_not_found")));
         assert_eq!(upstream.request_count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_no_model_is_to_answer_is_gone_on_from_and_asks_nobody() {
+    for tongue in TONGUES {
+        let mut upstream = Upstream::start(tongue.stream(&["eins"])).await;
+        let proxy = proxy(&upstream, tongue).await;
+        let mut client = WebSocket::connect(&proxy).await;
+        client.create(json!({"input": "frage eins", "generate": false})).await;
+        let events = client.until("response.completed").await;
+        let response = &events.last().unwrap()["response"];
+        assert_eq!((&response["output"], &response["model"]), (&json!([]), &json!("m")), "{tongue:?}");
+        assert_eq!((&*text(&events), upstream.request_count()), ("", 0));
+        assert_eq!(proxy.log_line(&client.id_of_response(1)).await["outcome"], "completed");
+        ask(&mut client, json!({"input": "frage zwei", "previous_response_id": response["id"]})).await;
+        let body = String::from_utf8(upstream.request().await.body.to_vec()).unwrap();
+        assert!(body.contains("frage eins") && body.contains("frage zwei"), "{tongue:?}: {body}");
+        client.create(json!({"generate": false, "previous_response_id": "resp_elsewhere"})).await;
+        assert_eq!(client.error().await["error"]["code"], "previous_response_not_found");
     }
 }
 

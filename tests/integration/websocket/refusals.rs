@@ -22,7 +22,7 @@ async fn what_cannot_be_understood_is_an_error_with_a_name_and_the_connection_go
         (r#"{"type":"response.steer"}"#, Some("type")),
         (r#"{"type":"response.create","input":"hi"}"#, Some("model")),
         (r#"{"type":"response.create","model":"m","input":"hi","background":true}"#, Some("background")),
-        (r#"{"type":"response.create","model":"m","input":"hi","generate":false}"#, Some("generate")),
+        (r#"{"type":"response.create","input":"hi","generate":false}"#, Some("model")),
         (r#"{"type":"response.create","model":"m","input":7}"#, Some("input")),
     ] {
         client.send(message.into()).await;
