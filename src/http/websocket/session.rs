@@ -37,6 +37,8 @@ const BUFFER: usize = 8 * 1024;
 /// So many messages are read while the client takes none of ours: it may be one that speaks before it listens, but each may
 /// call for an answer.
 const PATIENCE: usize = 64;
+/// So many messages, events or runs of events are dealt with before others have their turn: a few bytes may be much work.
+const TURNS: usize = 64;
 /// How long a client has for its part of the goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -115,9 +117,9 @@ impl Session {
         }
     }
 
-    /// Turns the conversation on, as far as it goes without waiting.
+    /// Turns the conversation on, as far as it goes without waiting or keeping others waiting.
     fn poll(&mut self, cx: &mut TaskContext<'_>, guard: &mut StreamGuard) -> Poll<End> {
-        loop {
+        for _ in 0..TURNS {
             let written = match self.poll_write(cx, guard) {
                 Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
                 written => written.is_ready(),
@@ -169,6 +171,8 @@ impl Session {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Writes all there is, to the last byte.

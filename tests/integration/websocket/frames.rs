@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{proxy, proxy_configured};
 use crate::support::websocket::frame;
-use crate::support::{Tongue, Upstream, WebSocket, soon};
+use crate::support::{Tongue, Upstream, WebSocket, sockets, soon, until};
 
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
@@ -117,10 +117,12 @@ async fn a_flood_of_refusals_that_nobody_reads_is_not_kept() {
     let pings = [frame(TEXT | FIN, b"{"), frame(PING | FIN, &[b'x'; 125])].concat().repeat(1000);
     let mut sent = 0_usize;
     // Until the proxy reads no more, because its own words are not read.
-    while let Ok(written) = tokio::time::timeout(std::time::Duration::from_millis(500), socket.write(&pings)).await {
+    while let Ok(written) = tokio::time::timeout(std::time::Duration::from_secs(2), socket.write(&pings)).await {
         sent += written.unwrap();
         assert!(sent < 64 << 20, "it reads for ever");
     }
+    let is_left_unread = || sockets::of_port(proxy.address.port()).iter().any(|end| end.receiving > 1 << 16);
+    until("unread bytes at the proxy", is_left_unread).await;
     drop(socket);
     proxy.has_no_connection().await;
 }

@@ -1,10 +1,13 @@
 //! Responses that go on from others.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::{proxy, proxy_configured};
 use crate::support::websocket::text;
-use crate::support::{TONGUES, Tongue, Upstream, WebSocket};
+use crate::support::{Script, TONGUES, Tongue, Upstream, WebSocket};
 
 /// Asks, and returns the id of the response.
 async fn ask(client: &mut WebSocket, more: Value) -> Value {
@@ -40,11 +43,18 @@ async fn a_response_goes_on_from_any_earlier_one_of_its_connection_whatever_the_
 #[tokio::test]
 async fn a_queued_request_goes_on_from_the_one_before_it() {
     // Its id is known before its end: the upstream's own.
-    let mut upstream = Upstream::start(Tongue::Responses.stream(&["eins"])).await;
+    let cue = Arc::new(Notify::new());
+    let answer = Tongue::Responses.stream(&["eins"]);
+    let slow = Script::default().cue(&cue).append(answer.clone());
+    let mut upstream = Upstream::in_turn([slow, answer]).await;
     let proxy = proxy(&upstream, Tongue::Responses).await;
     let mut client = WebSocket::connect(&proxy).await;
     client.create(json!({"input": "frage eins"})).await;
     client.create(json!({"input": "frage zwei", "previous_response_id": "resp_1"})).await;
+    // Behind both of them, and refused at once: so both have been read.
+    client.say(&json!({"type": "response.cancel", "stream_id": "b"})).await;
+    client.error().await;
+    cue.notify_one();
     client.until("response.completed").await;
     client.until("response.completed").await;
     upstream.request().await;
