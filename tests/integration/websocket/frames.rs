@@ -121,7 +121,9 @@ async fn a_flood_of_refusals_that_nobody_reads_is_not_kept() {
         sent += written.unwrap();
         assert!(sent < 64 << 20, "it reads for ever");
     }
-    let is_left_unread = || sockets::of_port(proxy.address.port()).iter().any(|end| end.receiving > 1 << 16);
+    let port = proxy.address.port();
+    let is_left = |end: &sockets::Socket| end.local_port == port && end.receiving > 1 << 16;
+    let is_left_unread = || sockets::of_port(port).iter().any(is_left);
     until("unread bytes at the proxy", is_left_unread).await;
     drop(socket);
     proxy.has_no_connection().await;
