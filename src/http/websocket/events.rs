@@ -32,8 +32,10 @@ pub(super) struct Teller {
     /// The response as it was when it was created.
     created: Option<Box<RawValue>>,
     id: Option<String>,
-    /// The items that have come out, as they stand between the brackets of an array.
+    /// The items that have come out, as they stand between the brackets of an array, as long as there is room for them.
     output: String,
+    /// For how many more bytes there is; `None` if there was not enough.
+    room: Option<usize>,
     ended: bool,
 }
 
@@ -56,11 +58,11 @@ struct Response<'a> {
 }
 
 impl Teller {
-    /// One for a response that was asked for in `stream`.
-    pub(super) fn new(stream: StreamName) -> Self {
+    /// One for a response that was asked for in `stream`, of which no more than `room` bytes are kept.
+    pub(super) fn new(stream: StreamName, room: Option<usize>) -> Self {
         let mark = stream.as_ref().map_or_else(String::new, |stream| format!("\"stream_id\":{},", json!(**stream)));
         let (first, output) = (String::new(), String::new());
-        Self { stream, mark, first, told: 0, created: None, id: None, output, ended: false }
+        Self { stream, mark, first, told: 0, created: None, id: None, output, room, ended: false }
     }
 
     /// The request has left out what `names` say: there is no header to tell so, and the first event does.
@@ -102,8 +104,7 @@ impl Teller {
                 self.created = event.response.map(ToOwned::to_owned);
             }
             "response.output_item.done" => {
-                let item = event.item.map_or("", RawValue::get);
-                self.output = history::join(&self.output, item);
+                self.keep(event.item.map_or("", RawValue::get));
             }
             "response.completed" | "response.incomplete" => {
                 self.ended = true;
@@ -111,16 +112,22 @@ impl Teller {
                 self.id = self.id.take().or(response.id);
                 // Some tell all at once, at the end.
                 if self.output.is_empty() {
-                    self.output = response.output.and_then(history::items).unwrap_or_default();
+                    self.keep(&response.output.and_then(history::items).unwrap_or_default());
                 }
             }
             _ => {}
         }
     }
 
-    /// The id of the response and the items that came out, if it has come to an end that can be gone on from.
+    fn keep(&mut self, items: &str) {
+        self.room = self.room.and_then(|room| room.checked_sub(items.len()));
+        self.output = self.room.map_or_else(String::new, |_| history::join(&self.output, items));
+    }
+
+    /// The id of the response and the items that came out, if it has come to an end that can be gone on from and all
+    /// of them are kept.
     pub(super) fn output(&self) -> Option<(&str, &str)> {
-        self.id().filter(|_| self.ended).map(|id| (id, &*self.output))
+        self.id().filter(|_| self.ended && self.room.is_some()).map(|id| (id, &*self.output))
     }
 
     /// That the response was stopped before its end, as the API has it for those it runs in the background: the response with the
@@ -185,8 +192,8 @@ mod tests {
     #[test]
     fn an_event_is_told_as_it_is_but_for_its_marks() {
         let run = ": keep-alive\nevent: a\ndata: {\"type\":\"a\",\"n\":1.50}\n\ndata: [DONE]\n\ndata: {}\n\n";
-        assert_eq!(told(&mut Teller::new(None), run), [r#"{"type":"a","n":1.50}"#, "{}"]);
-        let mut teller = Teller::new(Some("s\"1".into()));
+        assert_eq!(told(&mut Teller::new(None, Some(100)), run), [r#"{"type":"a","n":1.50}"#, "{}"]);
+        let mut teller = Teller::new(Some("s\"1".into()), None);
         teller.note_dropped(&["seed".to_owned()]);
         let first = r#"{"stream_id":"s\"1","x_sluicegate_dropped":["seed"],"type":"a","n":1.50}"#;
         assert_eq!(told(&mut teller, run), [first, "{}"]);
@@ -200,18 +207,20 @@ mod tests {
         let end =
             "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"output\":[{\"id\":\"b\"}]}}\n\n";
         let output = |events: &[&str]| {
-            let mut teller = Teller::new(None);
+            let mut teller = Teller::new(None, Some(100));
             told(&mut teller, &events.concat());
             teller.output().map(|(id, items)| format!("{id} {items}"))
         };
         assert_eq!(output(&[created, item, item]), None);
         assert_eq!(output(&[created, item, item, end]).unwrap(), r#"resp_1 {"id":"a"},{"id":"a"}"#);
         assert_eq!(output(&[end]).unwrap(), r#"resp_1 {"id":"b"}"#);
+        let items = [created, &item.repeat(11), end].concat();
+        assert_eq!(output(&[&items]), None, "more than there is room for");
     }
 
     #[test]
     fn a_response_that_is_cancelled_says_so_and_nothing_else() {
-        let mut teller = Teller::new(None);
+        let mut teller = Teller::new(None, Some(100));
         let before: Value = serde_json::from_str(&teller.cancelled("resp_made")).unwrap();
         assert_eq!(
             (&before["response"]["id"], &before["response"]["status"]),

@@ -28,10 +28,14 @@ use http::{HeaderValue, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
+use super::resumable::Wish;
 use super::state::{Context, State};
 use crate::error::Error;
 
 pub(super) use handshake::{is_wanted, key_in_protocols};
+
+const NOT_RESUMABLE: &str =
+    "Responses over a WebSocket end with it. Post the request for a stream that can be resumed.";
 
 /// Where a handler leaves what is to become of its connection once HTTP has ended on it.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +73,12 @@ pub(super) async fn open(Extension(context): Extension<Context>, mut request: Re
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return response;
     };
-    let (accept, protocol) = match handshake::check(request.headers()) {
+    let wish = Wish::of(request.headers(), request.uri().query());
+    let agreed = wish.and_then(|wish| match wish.resumable {
+        Some(true) => Err(Error::InvalidRequest { message: NOT_RESUMABLE.to_owned(), param: None }),
+        _ => handshake::check(request.headers()),
+    });
+    let (accept, protocol) = match agreed {
         Ok(agreed) => agreed,
         Err(error) => {
             let mut response = error.into_response();

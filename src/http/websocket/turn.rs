@@ -72,10 +72,16 @@ impl Connection {
         let caller = state.keys.identify(&self.parts.uri, &self.parts.headers);
         let asked = caller.and_then(|_| create.into_request(&self.history));
         match asked {
-            Ok(asked) => {
+            Ok(mut asked) => {
                 let (peer, shutdown, streams) = (self.peer.clone(), self.shutdown.clone(), self.streams.clone());
                 let context = Context { state, dialect: self.dialect, record, peer, shutdown, streams };
-                Ok(Turn::begin(context, &self.parts, asked, stream))
+                // What is too much with its input alone need not be read along.
+                let room = self.config.websocket.max_history_bytes.checked_sub(asked.input.len());
+                if room.is_none() {
+                    asked.input.clear();
+                    asked.input.shrink_to_fit();
+                }
+                Ok(Turn::begin(context, &self.parts, asked, Teller::new(stream, room)))
             }
             Err(error) => {
                 fail(&record, &error);
@@ -148,7 +154,7 @@ pub(super) enum Progress {
 }
 
 impl Turn {
-    fn begin(context: Context, connection: &Parts, asked: Asked, stream: StreamName) -> Self {
+    fn begin(context: Context, connection: &Parts, asked: Asked, teller: Teller) -> Self {
         let Asked { body, input, unknown, generate } = asked;
         let silent = (!generate).then(|| body.clone());
         let mut request = Request::new(Body::from(body));
@@ -157,7 +163,7 @@ impl Turn {
         *request.headers_mut() = connection.headers.clone();
         let (record, dialect) = (context.record.clone(), context.dialect);
         let phase = Phase::Opening(Box::pin(open(context, request, unknown, silent)));
-        Self { phase, record, dialect, teller: Teller::new(stream), input }
+        Self { phase, record, dialect, teller, input }
     }
 
     /// The id of the response, once it is known.
