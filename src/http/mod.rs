@@ -4,6 +4,7 @@
 
 pub mod accept;
 mod auth;
+mod background;
 mod body;
 mod chat;
 mod connection;
@@ -27,6 +28,7 @@ pub mod state;
 mod streams;
 pub mod tls;
 mod websocket;
+mod whole;
 
 pub use accept::{listen, serve};
 pub use state::{Shutdown, State};

@@ -32,7 +32,7 @@ pub mod translation;
 mod upstream;
 pub mod websocket;
 
-pub use client::{Client, Response, request, upload, with_header};
+pub use client::{Client, Response, body_of, header, request, upload, with_header};
 pub use error::ApiError;
 pub use fate::Fate;
 pub use fixtures::{Recording, fixture};
