@@ -39,6 +39,13 @@ impl WebSocket {
         Ok(Self { socket, head })
     }
 
+    /// Lets the kernel keep little on this side, so that it is soon felt when one of the two does not read.
+    pub fn keep_little(&self) {
+        let socket = socket2::SockRef::from(self.socket.get_ref());
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        socket.set_send_buffer_size(16 * 1024).unwrap();
+    }
+
     /// The id of the request that the connection began with.
     pub fn request_id(&self) -> String {
         header(&self.head, "x-request-id").unwrap().to_owned()

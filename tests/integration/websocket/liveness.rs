@@ -94,10 +94,11 @@ async fn a_client_that_is_busy_sending_is_read_although_it_does_not_read() {
     let upstream = Upstream::in_turn([flood, tongue.stream(&["zwei"])]).await;
     let proxy = proxy_configured(&upstream, tongue, |_| {}).await;
     let mut client = WebSocket::connect(&proxy).await;
+    client.keep_little();
     client.create(json!({"stream_id": "a"})).await;
     standstill("the upstream", || upstream.bytes_sent()).await;
     // More than the kernel takes.
-    client.create(json!({"stream_id": "b", "input": "x".repeat(24 << 20)})).await;
+    client.create(json!({"stream_id": "b", "input": "x".repeat(8 << 20)})).await;
     client.say(&json!({"type": "response.cancel", "stream_id": "a"})).await;
     let events = soon("both ends", client.until("response.completed")).await;
     assert!(events.iter().any(|event| event["type"] == "response.cancelled" && event["stream_id"] == "a"));
