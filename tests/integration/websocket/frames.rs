@@ -115,9 +115,9 @@ async fn who_goes_on_talking_behind_an_error_is_not_listened_to_for_ever() {
 async fn a_flood_of_refusals_that_nobody_reads_is_not_kept() {
     let upstream = Upstream::start(Tongue::Chat.stream(&[])).await;
     let proxy = proxy(&upstream, Tongue::Chat).await;
-    let client = WebSocket::connect(&proxy).await;
-    client.keep_little();
-    let mut socket = client.into_raw();
+    let mut socket = WebSocket::connect(&proxy).await.into_raw();
+    // Soon full; what is sent must find more room than the proxy takes beforehand.
+    socket2::SockRef::from(&socket).set_recv_buffer_size(16 * 1024).unwrap();
     let pings = [frame(TEXT | FIN, b"{"), frame(PING | FIN, &[b'x'; 125])].concat().repeat(1000);
     let port = proxy.address.port();
     let unread = || sockets::of_port(port).iter().find(|end| end.local_port == port).map_or(0, |end| end.receiving);
