@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::routing::{any, get, post};
 
-use super::{background, chat, health, models, ollama, page, passthrough, streams};
+use super::{background, chat, health, models, ollama, page, passthrough, streams, websocket};
 use crate::dialect;
 use crate::error::Error;
 
@@ -33,6 +33,7 @@ pub(super) fn router() -> Router {
         .route("/v1/streams/{id}", get(streams::read).delete(streams::stop))
         .route("/v1/responses/{*below}", any(background::reach))
         .route("/v1/chat/completions", get(passthrough::pass))
+        .route("/v1/responses", get(websocket::open))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1beta/models/{*id}", get(models::get))
         .route("/api/show", post(ollama::show))
