@@ -23,12 +23,14 @@ pub enum RunError {
     Io(io::Error),
     Tls(TlsSetupError),
     Upstream(UpstreamSetupError),
+    Streams(io::Error),
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
+            Self::Streams(error) => write!(f, "streams cannot be shared: {error}"),
             Self::Tls(error) => error.fmt(f),
             Self::Upstream(error) => error.fmt(f),
         }
@@ -58,8 +60,9 @@ impl App {
         let tls = now.server.tls.as_ref().map(http::tls::acceptor).transpose().map_err(RunError::Tls)?;
         let connections = Arc::new(Semaphore::new(now.server.max_connections.min(Semaphore::MAX_PERMITS)));
         // Made once for nothing but its errors: better now than in a worker.
-        State::new(now).map_err(RunError::Upstream)?;
-        Ok(Self { config, tls, connections, streams: Arc::default() })
+        State::new(Arc::clone(&now)).map_err(RunError::Upstream)?;
+        let streams = Registry::open(&now.redis, &now.resume).map_err(RunError::Streams)?;
+        Ok(Self { config, tls, connections, streams })
     }
 
     /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime; those

@@ -239,6 +239,10 @@ pub enum Error {
 
     /// Sluicegate is shutting down.
     ShuttingDown,
+    /// Another replica may have the stream, and cannot be asked.
+    StreamsUnavailable,
+    /// The replica that produced the stream is gone.
+    ReplicaLost,
 }
 
 impl Error {
@@ -274,7 +278,7 @@ impl Error {
             | Self::UpstreamTruncated { .. }
             | Self::UpstreamUnexpected { .. }
             | Self::UpstreamTooLarge { .. } => Origin::Upstream,
-            Self::ShuttingDown => Origin::Proxy,
+            Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => Origin::Proxy,
         }
     }
 
@@ -311,6 +315,8 @@ impl Error {
             Self::UpstreamUnexpected { .. } => "upstream_unexpected_response",
             Self::UpstreamTooLarge { .. } => "upstream_too_large",
             Self::ShuttingDown => "shutting_down",
+            Self::StreamsUnavailable => "streams_unavailable",
+            Self::ReplicaLost => "replica_lost",
         }
     }
 
@@ -342,7 +348,7 @@ impl Error {
             | Self::UpstreamTruncated { .. }
             | Self::UpstreamUnexpected { .. }
             | Self::UpstreamTooLarge { .. } => StatusCode::BAD_GATEWAY,
-            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

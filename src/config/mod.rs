@@ -6,6 +6,7 @@
 pub mod client_key;
 pub mod log;
 pub mod provider;
+pub mod redis;
 pub mod resume;
 pub mod secret;
 pub mod server;
@@ -25,6 +26,7 @@ use toml::{Table, Value};
 use client_key::ClientKey;
 use log::Log;
 use provider::{BaseUrl, Model, Origin, Provider};
+use redis::Redis;
 use resume::Resume;
 use server::{Cors, Server};
 use stream::Stream;
@@ -46,6 +48,8 @@ pub struct Config {
     pub stream: Stream,
     /// Streams that outlive the connection they were asked over.
     pub resume: Resume,
+    /// Where replicas share them.
+    pub redis: Redis,
     /// Connections over which many responses are asked for.
     pub websocket: WebSocket,
     /// Requests to providers that do not speak the client's dialect.

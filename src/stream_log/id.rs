@@ -73,6 +73,11 @@ impl fmt::Debug for Token {
     }
 }
 
+/// A name for something that has none, such as a process.
+pub(super) fn random_name() -> String {
+    StreamId::random().to_string()
+}
+
 fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).expect("the operating system has randomness");

@@ -32,6 +32,10 @@ pub enum Outcome {
     TimedOut(&'static str),
     /// Sluicegate shut down.
     ShutDown,
+    /// The reader was sent to another replica.
+    HandedOver,
+    /// What other replicas know was needed and cannot be had.
+    Unavailable,
 }
 
 impl Outcome {
@@ -46,6 +50,8 @@ impl Outcome {
             Self::UpstreamFailed => "upstream_failed",
             Self::TimedOut(phase) => phase,
             Self::ShutDown => "shut_down",
+            Self::HandedOver => "handed_over",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -54,6 +60,7 @@ impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
         match (error, error.origin()) {
             (Error::UpstreamTimeout { phase, .. }, _) => Self::TimedOut(phase.key()),
+            (Error::StreamsUnavailable | Error::ReplicaLost, _) => Self::Unavailable,
             (_, Origin::Client) => Self::Rejected,
             (_, Origin::Upstream) => Self::UpstreamFailed,
             (_, Origin::Proxy) => Self::ShutDown,
