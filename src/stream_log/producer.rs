@@ -41,7 +41,7 @@ struct Ending<'a>(&'a Arc<StreamLog>, &'a Registry);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.end();
-        self.1.note_growth(self.0);
+        self.1.note_end(self.0);
     }
 }
 

@@ -4,6 +4,7 @@
 //! limits of the one it began under. Where replicas share streams, it knows those of the others too, as soon as somebody asks.
 
 mod elsewhere;
+mod produced;
 
 use std::collections::HashMap;
 use std::io;
@@ -19,6 +20,8 @@ use super::{Description, StreamLog, Summary};
 use crate::config::redis::Redis;
 use crate::config::resume::Resume;
 use crate::error::Error;
+
+use produced::Produced;
 
 /// Who wants to see a stream.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +44,7 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Those that are produced in this process.
-    streams: HashMap<StreamId, Arc<StreamLog>>,
+    produced: Produced,
     callers: HashMap<Option<Arc<str>>, Arc<Account>>,
     copies: Copies,
 }
@@ -81,7 +83,7 @@ impl Beginning {
 impl Drop for Beginning {
     fn drop(&mut self) {
         if let Some(log) = &self.log {
-            self.registry.known().streams.remove(&log.id());
+            self.registry.known().produced.remove(log.id());
             self.registry.tell_forgotten(log.id());
         }
     }
@@ -126,16 +128,22 @@ impl Registry {
 
     fn begin_here(&self, about: Description) -> Result<Arc<StreamLog>, Error> {
         let mut known = self.known();
-        let limits = &about.limits;
-        let owner = about.owner.as_deref();
-        let its = |log: &StreamLog| log.about().owner.as_deref() == owner;
-        let mut forgotten = known.make_room("max_caller_streams", limits.max_caller_streams, its)?;
-        forgotten.extend(known.make_room("max_total_streams", limits.max_total_streams, |_| true)?);
+        let (limits, owner) = (&about.limits, &about.owner);
+        let (mut forgotten, limit) = (Vec::new(), limits.max_caller_streams);
+        while known.produced.count_of(owner) >= limit {
+            let eldest = known.forget_eldest(|log| log.about().owner == *owner);
+            forgotten.push(eldest.ok_or(Error::TooManyStreams { key: "max_caller_streams", limit })?);
+        }
+        let limit = limits.max_total_streams;
+        while known.produced.count() >= limit {
+            let eldest = known.forget_eldest(|_| true);
+            forgotten.push(eldest.ok_or(Error::TooManyStreams { key: "max_total_streams", limit })?);
+        }
         let caller = Arc::clone(known.callers.entry(about.owner.clone()).or_default());
         let accounts = Accounts { caller, total: Arc::clone(&self.total) };
         let mirror = self.shared.as_ref().map(Shared::mirror);
         let log = Arc::new(StreamLog::new(StreamId::random(), about, Instant::now(), accounts, mirror));
-        known.streams.insert(log.id(), Arc::clone(&log));
+        known.produced.insert(&log);
         drop(known);
         forgotten.into_iter().for_each(|id| self.tell_forgotten(id));
         Ok(log)
@@ -157,7 +165,7 @@ impl Registry {
     /// [`Error::StreamNotFound`] if there is none, it has expired, or is another's: nobody can tell which.
     /// [`Error::StreamsUnavailable`] if another replica may have it and cannot be asked.
     pub async fn find(&self, id: StreamId, access: Access<'_>) -> Result<Arc<StreamLog>, Error> {
-        let here = self.known().streams.get(&id).cloned();
+        let here = self.known().produced.get(id);
         let log = match (here, &self.shared) {
             (Some(log), _) => log,
             (None, Some(shared)) => self.find_elsewhere(shared, id).await?,
@@ -188,7 +196,7 @@ impl Registry {
     ///
     /// [`Error::StreamsUnavailable`] if another replica produces it and cannot be told.
     pub async fn remove(&self, log: &StreamLog) -> Result<(), Error> {
-        let is_here = self.known().streams.remove(&log.id()).is_some();
+        let is_here = self.known().produced.remove(log.id()).is_some();
         if is_here {
             log.stop();
         }
@@ -217,7 +225,7 @@ impl Registry {
     fn list_here(&self, owner: Option<&str>) -> Vec<Summary> {
         let known = self.known();
         let now = Instant::now();
-        let its = known.streams.values().filter(|log| log.about().owner.as_deref() == owner && !is_expired(log, now));
+        let its = known.produced.all().filter(|log| log.about().owner.as_deref() == owner && !is_expired(log, now));
         its.map(|log| log.summary()).collect()
     }
 
@@ -225,14 +233,20 @@ impl Registry {
     pub fn sweep(&self) {
         let now = Instant::now();
         let mut known = self.known();
-        let expired: Vec<_> = known.streams.extract_if(|_, log| is_expired(log, now)).collect();
-        known.streams.values().for_each(|log| log.seats.sweep());
+        let expired = known.produced.remove_expired(|log| is_expired(log, now));
+        known.produced.all().for_each(|log| log.seats.sweep());
         known.copies.sweep();
         drop(known);
-        expired.iter().for_each(|(_, log)| log.forget());
+        expired.iter().for_each(|log| log.forget());
     }
 
-    /// To be called when `log` has grown or ended: forgets what is too much, and has the rest written down.
+    /// To be called when `log` has ended.
+    pub(super) fn note_end(&self, log: &Arc<StreamLog>) {
+        self.known().produced.note_end(log);
+        self.note_growth(log);
+    }
+
+    /// To be called when `log` has grown: forgets what is too much, and has the rest written down.
     pub(super) fn note_growth(&self, log: &Arc<StreamLog>) {
         self.keep_within_limits(log);
         if let Some(shared) = &self.shared {
@@ -278,28 +292,11 @@ impl Registry {
 }
 
 impl Known {
-    /// Sees to it that there are fewer than `limit` streams of those that `counts` picks; returns which are forgotten for it.
-    fn make_room(
-        &mut self,
-        key: &'static str,
-        limit: usize,
-        counts: impl Fn(&StreamLog) -> bool + Copy,
-    ) -> Result<Vec<StreamId>, Error> {
-        let mut forgotten = Vec::new();
-        while self.streams.values().filter(|log| counts(log)).count() >= limit {
-            forgotten.push(self.forget_eldest(counts).ok_or(Error::TooManyStreams { key, limit })?);
-        }
-        Ok(forgotten)
-    }
-
     /// Forgets the one that ended first of those that `counts` picks, and says which; `None` if none of them has ended.
     fn forget_eldest(&mut self, counts: impl Fn(&StreamLog) -> bool) -> Option<StreamId> {
-        let ended = self.streams.values().filter(|log| counts(log)).filter_map(|log| Some((log.ended()?, log.id())));
-        let (_, id) = ended.min_by_key(|(at, _)| *at)?;
-        if let Some(log) = self.streams.remove(&id) {
-            log.forget();
-        }
-        Some(id)
+        let log = self.produced.remove_eldest(counts)?;
+        log.forget();
+        Some(log.id())
     }
 }
 

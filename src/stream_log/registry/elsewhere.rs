@@ -46,19 +46,19 @@ impl Registry {
 
     /// All that are produced in this process and kept.
     pub(in super::super) fn produced(&self) -> Vec<Arc<StreamLog>> {
-        self.known().streams.values().cloned().collect()
+        self.known().produced.all().cloned().collect()
     }
 
     /// Another replica was asked to stop the stream called `id`.
     pub(in super::super) fn stop(&self, id: StreamId) {
-        if let Some(log) = self.known().streams.remove(&id) {
+        if let Some(log) = self.known().produced.remove(id) {
             log.stop();
         }
     }
 
     /// Another replica was asked to stop the stream called `id`, but to keep its name.
     pub(in super::super) fn cancel_here(&self, id: StreamId) {
-        let log = self.known().streams.get(&id).cloned();
+        let log = self.known().produced.get(id);
         if let Some(log) = log {
             log.stop();
         }
@@ -67,8 +67,8 @@ impl Registry {
     /// Another replica had to make room.
     pub(in super::super) fn forget_finished(&self, id: StreamId) {
         let mut known = self.known();
-        if known.streams.get(&id).is_some_and(|log| log.ended().is_some())
-            && let Some(log) = known.streams.remove(&id)
+        if known.produced.get(id).is_some_and(|log| log.ended().is_some())
+            && let Some(log) = known.produced.remove(id)
         {
             drop(known);
             log.forget();
@@ -77,7 +77,7 @@ impl Registry {
 
     /// The replica called `from` has so many readers of the stream called `id`.
     pub(in super::super) fn note_readers(&self, id: StreamId, from: &str, readers: usize) {
-        let log = self.known().streams.get(&id).cloned();
+        let log = self.known().produced.get(id);
         if let Some(log) = log {
             log.renew_token();
             log.seats.set_elsewhere(from, readers);
