@@ -4,7 +4,9 @@
 //! exists in a [`Config`] has been checked; nothing downstream checks it again.
 
 pub mod client_key;
+pub mod failure;
 pub mod log;
+pub mod model;
 pub mod provider;
 pub mod resume;
 pub mod secret;
@@ -22,14 +24,18 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use client_key::ClientKey;
+use failure::{Health, Queue, Retry};
 use log::Log;
-use provider::{BaseUrl, Model, Origin, Provider};
+use model::{Model, Target};
+use provider::{BaseUrl, Origin, Provider};
 use resume::Resume;
 use server::{Cors, Server};
 use stream::Stream;
 use translation::Translation;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
+/// Ways to ask for one model: its targets, times the keys of their providers.
+const MAX_LANES: usize = 64;
 const ENVIRONMENT_PREFIX: &str = "SLUICEGATE__";
 
 /// Everything that can be configured.
@@ -42,6 +48,12 @@ pub struct Config {
     pub cors: Cors,
     /// Time and size of streams.
     pub stream: Stream,
+    /// How often others are asked when an upstream fails.
+    pub retry: Retry,
+    /// When an upstream that fails is avoided.
+    pub health: Health,
+    /// Requests that wait for an upstream that is full.
+    pub queue: Queue,
     /// Streams that outlive the connection they were asked over.
     pub resume: Resume,
     /// Requests to providers that do not speak the client's dialect.
@@ -148,11 +160,11 @@ impl Config {
         if self.providers.iter().filter(|provider| provider.default).count() > 1 {
             return Err(ConfigError::at("provider", "more than one has default = true"));
         }
-        self.check_models(&names)?;
+        self.check_models()?;
         self.check_keys()
     }
 
-    fn check_models(&self, providers: &BTreeSet<String>) -> Result<(), ConfigError> {
+    fn check_models(&self) -> Result<(), ConfigError> {
         let mut names = BTreeSet::new();
         for (index, model) in self.models.iter().enumerate() {
             let at = |key, message: String| ConfigError::at(format_args!("model[{index}].{key}"), message);
@@ -161,11 +173,18 @@ impl Config {
                     return Err(at("name", format!("\"{name}\" is empty or taken")));
                 }
             }
-            if model.targets.is_empty() {
-                return Err(at("targets", "needs at least one \"provider/model\"".to_owned()));
-            }
-            if let Some(target) = model.targets.iter().find(|target| !providers.contains(&target.provider)) {
+            model.check().map_err(|(key, message)| at(key, message))?;
+            let provider = |name: &str| self.providers.iter().find(|provider| provider.name == name);
+            if let Some(target) = model.targets.iter().find(|target| provider(&target.provider).is_none()) {
                 return Err(at("targets", format!("there is no provider \"{}\"", target.provider)));
+            }
+            let keys =
+                |target: &Target| provider(&target.provider).map_or(0, |provider| provider.keys().count().max(1));
+            if model.targets.iter().map(keys).sum::<usize>() > MAX_LANES {
+                return Err(at(
+                    "targets",
+                    format!("are more than {MAX_LANES}, each counted once for each key of its provider"),
+                ));
             }
         }
         Ok(())
@@ -184,6 +203,9 @@ impl Config {
                      provider's tokens; add a [[key]], or set server.allow_public_without_keys = true"
                 ),
             ));
+        }
+        if self.retry.budget_percent > 100 || self.health.failure_percent > 100 {
+            return Err(ConfigError::at("retry", "budget_percent and health.failure_percent must be at most 100"));
         }
         if self.resume.max_caller_streams == 0 || self.resume.max_total_streams == 0 {
             return Err(ConfigError::at("resume", "max_caller_streams and max_total_streams must be at least 1"));
@@ -282,6 +304,8 @@ mod tests {
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"a\\nb\"", "provider[0].api_key"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nheaders = { \"x y\" = \"1\" }", "provider[0].headers"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
+            ("[retry]\nmax_attempts = 0", "retry.max_attempts"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_keys = [\"a\\nb\"]", "provider[0].api_keys"),
             ("[[key]]\nname = \"k\"", "key[0]"),
             ("nonsense", "toml:1"),
         ] {

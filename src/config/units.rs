@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const OFF: &str = "off";
 
@@ -43,6 +43,20 @@ pub(super) mod optional_duration {
             Some(value) => duration::serialize(value, to),
             None => to.serialize_str(OFF),
         }
+    }
+}
+
+/// A duration that may be absent, for keys with `default`.
+pub(super) mod present_duration {
+    use super::*;
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        duration::deserialize(from).map(Some)
+    }
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field")]
+    pub(in crate::config) fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(humantime::format_duration).map(|value| value.to_string()).serialize(to)
     }
 }
 

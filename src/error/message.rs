@@ -74,6 +74,9 @@ impl fmt::Display for Error {
             Self::UpstreamTooLarge { provider, key, limit } => {
                 write!(f, "Upstream \"{provider}\" sent more than {limit} bytes in one piece (stream.{key}).")
             }
+            Self::OverCapacity { provider, limit } => {
+                write!(f, "Provider \"{provider}\" has {limit} requests in flight, as many as it may have. Try again soon.")
+            }
             Self::ShuttingDown => f.write_str("The server is shutting down. Send the request again."),
         }
     }

@@ -28,6 +28,8 @@ pub enum Outcome {
     UpstreamFailed,
     /// A phase took too long; the word is that of [`crate::error::Phase::key`].
     TimedOut(&'static str),
+    /// Every target was full.
+    OverCapacity,
     /// Sluicegate shut down.
     ShutDown,
 }
@@ -42,6 +44,7 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::UpstreamFailed => "upstream_failed",
             Self::TimedOut(phase) => phase,
+            Self::OverCapacity => "over_capacity",
             Self::ShutDown => "shut_down",
         }
     }
@@ -51,6 +54,7 @@ impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
         match (error, error.origin()) {
             (Error::UpstreamTimeout { phase, .. }, _) => Self::TimedOut(phase.key()),
+            (Error::OverCapacity { .. }, _) => Self::OverCapacity,
             (_, Origin::Client) => Self::Rejected,
             (_, Origin::Upstream) => Self::UpstreamFailed,
             (_, Origin::Proxy) => Self::ShutDown,
@@ -103,6 +107,8 @@ pub struct Facts {
     pub status: Option<StatusCode>,
     /// How it ended. Unknown until the end: whoever is dropped before that had its client leave.
     pub outcome: Option<Outcome>,
+    /// Who was asked, and what came of it, where it was not the first who answered.
+    pub attempts: Option<String>,
     /// The error's kind and cause.
     pub error: Option<(&'static str, Option<String>)>,
     /// From the request to the first content.
@@ -211,6 +217,7 @@ impl Drop for Shared {
             caller = facts.caller.as_deref(),
             model = facts.model.as_deref().map(clip),
             provider = facts.provider.as_deref(),
+            attempts = facts.attempts,
             translated = facts.translated,
             dropped = facts.dropped.as_deref().map(clip),
             untold = facts.untold.as_deref().map(clip),

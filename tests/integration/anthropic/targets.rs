@@ -1,7 +1,8 @@
 //! Who is asked: the targets of a model that speak the client's language, one after the other, and nobody else.
 
 use sluicegate::config::Config;
-use sluicegate::config::provider::{Model, Provider, Target};
+use sluicegate::config::model::{Model, Target};
+use sluicegate::config::provider::Provider;
 
 use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker};
 use crate::support::{ApiError, Proxy, Reply, Script, Upstream, provider};
@@ -17,7 +18,8 @@ async fn proxy_before(providers: Vec<Provider>) -> Proxy {
         providers.iter().map(|provider| Target::try_from(format!("{}/own", provider.name)).unwrap()).collect();
     let mut config = Config::for_testing();
     config.providers = providers;
-    config.models = vec![Model { name: "m".to_owned(), aliases: vec!["alias".to_owned()], resumable: false, targets }];
+    config.models =
+        vec![Model { name: "m".to_owned(), aliases: vec!["alias".to_owned()], targets, ..Model::default() }];
     Proxy::start(config).await
 }
 

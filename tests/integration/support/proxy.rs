@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use sluicegate::app::App;
 use sluicegate::config::Config;
@@ -43,6 +44,8 @@ impl Proxy {
     pub async fn start(mut config: Config) -> Self {
         logs::capture();
         config.server.listen.set_port(0);
+        // What is to fail may fail soon.
+        config.retry.backoff = config.retry.backoff.min(Duration::from_millis(5));
         let listener = http::listen(&config.server).unwrap();
         let address = listener.local_addr().unwrap();
         let (config, receiver) = watch::channel(Arc::new(config));
