@@ -65,6 +65,11 @@ impl App {
         Ok(Self { config, tls, connections, streams: Arc::default(), fleet })
     }
 
+    /// What is known of the targets that are asked, for those who want to see it.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
     /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime; those
     /// that outlive their connections are known to all workers.
     ///

@@ -23,6 +23,7 @@ pub struct Retry {
     #[serde(with = "units::duration")]
     pub max_backoff: Duration,
     /// Attempts at targets that have failed, in percent of all requests of the process.
+    #[serde(deserialize_with = "units::percent")]
     pub budget_percent: u32,
     /// Whether a target is asked again when it may have done what it was asked.
     pub after_sent: bool,
@@ -35,6 +36,7 @@ pub struct Health {
     /// Failures in a row after which a target is avoided.
     pub failures: NonZeroU32,
     /// Percentage of failures at which it is, too.
+    #[serde(deserialize_with = "units::percent")]
     pub failure_percent: u32,
     /// How many attempts that percentage needs.
     pub min_requests: u32,

@@ -27,15 +27,13 @@ use client_key::ClientKey;
 use failure::{Health, Queue, Retry};
 use log::Log;
 use model::{Model, Target};
-use provider::{BaseUrl, Origin, Provider};
+use provider::{BaseUrl, MAX_LANES, Origin, Provider};
 use resume::Resume;
 use server::{Cors, Server};
 use stream::Stream;
 use translation::Translation;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
-/// Ways to ask for one model: its targets, times the keys of their providers.
-const MAX_LANES: usize = 64;
 const ENVIRONMENT_PREFIX: &str = "SLUICEGATE__";
 
 /// Everything that can be configured.
@@ -178,12 +176,12 @@ impl Config {
             if let Some(target) = model.targets.iter().find(|target| provider(&target.provider).is_none()) {
                 return Err(at("targets", format!("there is no provider \"{}\"", target.provider)));
             }
-            let keys =
+            let lanes =
                 |target: &Target| provider(&target.provider).map_or(0, |provider| provider.keys().count().max(1));
-            if model.targets.iter().map(keys).sum::<usize>() > MAX_LANES {
+            if model.targets.iter().map(lanes).sum::<usize>() > MAX_LANES {
                 return Err(at(
                     "targets",
-                    format!("are more than {MAX_LANES}, each counted once for each key of its provider"),
+                    format!("are more than {MAX_LANES}, counted once for each key of a provider"),
                 ));
             }
         }
@@ -203,9 +201,6 @@ impl Config {
                      provider's tokens; add a [[key]], or set server.allow_public_without_keys = true"
                 ),
             ));
-        }
-        if self.retry.budget_percent > 100 || self.health.failure_percent > 100 {
-            return Err(ConfigError::at("retry", "budget_percent and health.failure_percent must be at most 100"));
         }
         if self.resume.max_caller_streams == 0 || self.resume.max_total_streams == 0 {
             return Err(ConfigError::at("resume", "max_caller_streams and max_total_streams must be at least 1"));
@@ -305,6 +300,7 @@ mod tests {
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nheaders = { \"x y\" = \"1\" }", "provider[0].headers"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
             ("[retry]\nmax_attempts = 0", "retry.max_attempts"),
+            ("[health]\nfailure_percent = 101", "health.failure_percent"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_keys = [\"a\\nb\"]", "provider[0].api_keys"),
             ("[[key]]\nname = \"k\"", "key[0]"),
             ("nonsense", "toml:1"),

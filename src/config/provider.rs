@@ -9,6 +9,9 @@ use super::secret::{self, Secret};
 use crate::dialect::{self, Dialect};
 use crate::provider;
 
+/// Ways to ask for one model: its targets, times the keys of their providers.
+pub(super) const MAX_LANES: usize = 64;
+
 /// `[[provider]]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +129,9 @@ impl Provider {
             // Each customer has one of their own.
             None => true,
         };
+        if self.keys().count() > MAX_LANES {
+            return Err(("api_keys", format!("are more than {MAX_LANES}")));
+        }
         let has_key = self.keys().next().is_some();
         if let (false, true, Some(variable)) = (has_key, own_url, self.kind.api_key_variable) {
             self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));

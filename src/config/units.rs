@@ -16,6 +16,14 @@ fn parse_duration<E: serde::de::Error>(text: &str) -> Result<Duration, E> {
     }
 }
 
+/// A part of a hundred.
+pub(super) fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match u32::deserialize(from)? {
+        percent @ 0..=100 => Ok(percent),
+        percent => Err(D::Error::custom(format!("{percent} is no part of a hundred"))),
+    }
+}
+
 /// A duration that must be there.
 pub(super) mod duration {
     use super::*;

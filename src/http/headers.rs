@@ -153,9 +153,8 @@ pub(super) fn for_client(upstream: &HeaderMap) -> HeaderMap {
 
 /// Tells who was asked, where it was not the first who answered.
 pub(super) fn mark_attempts(headers: &mut HeaderMap, attempts: Option<&str>) {
-    headers.extend(
-        attempts.and_then(|attempts| HeaderValue::from_str(attempts).ok()).map(|attempts| (ATTEMPTS, attempts)),
-    );
+    let attempts = attempts.and_then(|attempts| HeaderValue::from_str(attempts).ok());
+    headers.extend(attempts.map(|attempts| (ATTEMPTS, attempts)));
 }
 
 /// The fields that `Connection` binds to the connection they came over.

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::{Dialect, Observer, UpstreamError};
-use crate::error::{Error, Origin, Phase};
+use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
 use crate::upstream::{self, Failure, OpenStream, Seat, Translating, Upstream, response};
@@ -175,11 +175,6 @@ fn send(data: Bytes, guard: &mut StreamGuard) -> Frame<Bytes> {
     Frame::data(data)
 }
 
-/// Whether `error` says something of who sent the stream.
-fn is_upstream_s(error: &Error) -> bool {
-    error.origin() == Origin::Upstream && !matches!(error, Error::UpstreamTimeout { phase: Phase::Total, .. })
-}
-
 // === impl Source ===
 
 impl Source {
@@ -241,8 +236,8 @@ impl Source {
                 let rest = open.observer.observe_rest(&open.splitter.take_partial()).unwrap_or_default();
                 let rest = open.tell(rest, guard.started());
                 let verdict = open.verdict(cause);
-                if matches!(&verdict, Err(error) if is_upstream_s(error)) {
-                    open.seat.broke();
+                if let Err(error) = &verdict {
+                    open.seat.failed(error);
                 }
                 (rest, verdict, open.observer.is_error_visible())
             }

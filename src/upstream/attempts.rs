@@ -76,9 +76,9 @@ impl Seat {
         Self { _permit: permit, judge: None }
     }
 
-    /// The stream has begun and broke off: that counts against the health of its target.
-    pub fn broke(&self) {
-        if let Some((breaker, policy)) = &self.judge {
+    /// The stream had begun and ended in `error`, which counts against the health of its target if that is to blame.
+    pub fn failed(&self, error: &Error) {
+        if let (Some((breaker, policy)), true) = (&self.judge, retry::verdict(error).blames_the_target()) {
             breaker.broke(&policy.health, Instant::now());
         }
     }
@@ -257,9 +257,11 @@ impl<'a> Attempts<'a> {
     }
 
     fn run_out_of_time(&mut self, limit: Duration) {
-        let (target, begun) = self.current.take().unwrap_or((&self.question.route.targets[0], self.started));
+        let target = self.current.map_or(&self.question.route.targets[0], |(target, _)| target);
         let error = Error::UpstreamTimeout { provider: target.upstream.name.to_string(), phase: Phase::Total, limit };
-        self.trail.add(target, Outcome::from(&error), begun.elapsed());
+        if let Some((target, begun)) = self.current.take() {
+            self.trail.add(target, Outcome::from(&error), begun.elapsed());
+        }
         self.failures.add(error, Verdict::Final, None);
     }
 }

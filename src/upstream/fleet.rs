@@ -77,6 +77,15 @@ impl Fleet {
         (Arc::clone(&known.vitals), breakers)
     }
 
+    /// Forgets the targets that no configuration has any more, nor any request.
+    pub(super) fn sweep(&self) {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, known| {
+            known.breakers.retain(|_, breaker| Arc::strong_count(breaker) > 1);
+            !known.breakers.is_empty() || Arc::strong_count(&known.vitals) > 1
+        });
+    }
+
     /// How all targets fare that any configuration in use has, by name.
     pub fn status(&self) -> Vec<Status> {
         let now = Instant::now();

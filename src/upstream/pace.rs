@@ -36,16 +36,20 @@ impl Pace {
         (micros > 0).then(|| Duration::from_micros(micros))
     }
 
-    /// The rank of the target among others, least first. Once a minute one request tries a target of which nothing recent is
-    /// known; until it has come back, the others keep to what they know.
+    /// The rank of the target among others, least first. One of which nothing recent is known comes first, to be tried.
     pub(super) fn rank(&self, now: Instant) -> u64 {
-        let at = self.at.load(Ordering::Relaxed);
-        let explores = self.is_stale(now)
-            && self.at.compare_exchange(at, millis(now), Ordering::Relaxed, Ordering::Relaxed).is_ok();
         match self.average.load(Ordering::Relaxed) {
-            _ if explores => 0,
+            _ if self.is_stale(now) => 0,
+            // Somebody is trying it.
             0 => u64::MAX,
             average => average,
+        }
+    }
+
+    /// It was chosen. If that was to try it, the others keep to what they know until this request has come back.
+    pub(super) fn choose(&self, now: Instant) {
+        if self.is_stale(now) {
+            self.at.store(millis(now), Ordering::Relaxed);
         }
     }
 
@@ -62,12 +66,16 @@ mod tests {
     #[test]
     fn what_is_not_known_is_tried_by_one_and_what_was_quick_comes_first() {
         let (quick, slow, now) = (Pace::default(), Pace::default(), Instant::now());
-        assert_eq!((quick.rank(now), quick.rank(now)), (0, u64::MAX));
+        assert_eq!((quick.rank(now), quick.rank(now)), (0, 0));
+        quick.choose(now);
+        assert_eq!(quick.rank(now), u64::MAX);
         quick.record(Duration::from_millis(10), now);
         slow.record(Duration::from_millis(90), now);
         assert!(quick.rank(now) < slow.rank(now));
         let later = now + FRESH_FOR * 2;
-        assert_eq!((slow.rank(later), slow.rank(later)), (0, 90_000));
+        assert_eq!(slow.rank(later), 0);
+        slow.choose(later);
+        assert_eq!(slow.rank(later), 90_000);
         slow.record(Duration::from_millis(30), later);
         slow.record(Duration::from_millis(10), later);
         assert!(slow.average().is_some_and(|average| average < Duration::from_millis(90)));

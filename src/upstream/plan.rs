@@ -94,7 +94,11 @@ impl<'a> Plan<'a> {
                 let load = (terms(index).vitals.capacity.in_flight() as u64 + 1) << 16;
                 (load / u64::from(terms(index).weight), dice::any())
             }),
-            Strategy::Fastest => peers.min_by_key(|&index| terms(index).vitals.pace.rank(now)),
+            Strategy::Fastest => {
+                let quickest = peers.min_by_key(|&index| terms(index).vitals.pace.rank(now))?;
+                terms(quickest).vitals.pace.choose(now);
+                Some(quickest)
+            }
         }
     }
 

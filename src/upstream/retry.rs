@@ -34,6 +34,13 @@ pub(super) enum Verdict {
     Unsure,
 }
 
+impl Verdict {
+    /// Whether it was the target that failed, rather than a request, a key or a client.
+    pub(super) fn blames_the_target(self) -> bool {
+        matches!(self, Self::Limited | Self::Undone | Self::Unsure)
+    }
+}
+
 /// The verdict on `error`.
 ///
 /// | what happened | verdict | the same target again | another key | another target | counts against its health |

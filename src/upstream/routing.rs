@@ -124,6 +124,7 @@ impl Routes {
     ///
     /// [`UpstreamSetupError`] if one of them cannot be.
     pub fn new(config: &Config, fleet: &Arc<Fleet>) -> Result<Self, UpstreamSetupError> {
+        fleet.sweep();
         let mut upstreams = Vec::new();
         let mut default = None;
         for provider in &config.providers {

@@ -129,24 +129,22 @@ impl OpenStream {
     /// an empty message) is kept with it.
     async fn wait_for_content(mut self, config: &StreamConfig) -> Result<Self, Error> {
         let mut early = BytesMut::new();
-        loop {
+        self.first = loop {
             let run = self.next_run().await?;
-            let has_begun =
-                self.observer.has_content() || self.observer.is_complete() || self.observer.error().is_some();
+            let has_failed = self.observer.error().is_some() || self.observer.is_garbled();
+            let has_begun = self.observer.has_begun() || has_failed;
             if has_begun && early.is_empty() {
-                self.first = run;
-                break;
+                break run;
             }
             early.extend_from_slice(&run);
+            if has_begun {
+                break early.freeze();
+            }
             if early.len() > config.max_frame_bytes {
                 let limit = config.max_frame_bytes;
                 return Err(response::frame_too_large(&self.target.upstream.name, FrameTooLarge { limit }));
             }
-            if has_begun {
-                self.first = early.freeze();
-                break;
-            }
-        }
+        };
         let upstream = &self.target.upstream;
         if let Some(error) = self.observer.error() {
             return Err(response::reported(self.observer.dialect(), upstream, error.clone()));
@@ -163,7 +161,7 @@ impl OpenStream {
         let provider = &self.target.upstream.name;
         let Some(frame) = self.body.frame().await else {
             let last = self.observer.observe_rest(&self.splitter.take_partial());
-            let is_cut = self.observer.error().is_none() && (last.is_none() || !self.observer.is_complete());
+            let is_cut = self.observer.error().is_none() && !self.observer.is_complete();
             return if is_cut {
                 Err(Error::UpstreamTruncated { provider: provider.to_string() })
             } else {

@@ -1,5 +1,6 @@
 //! A model with several targets: the next one is asked when one fails in a way that says nothing about the request.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,7 +132,10 @@ async fn when_every_target_fails_the_last_one_is_told() {
     let first = Upstream::start(Script::json("500 Oops", r#"{"error":{"message":"first"}}"#)).await;
     let last = Script::response("429 Slow", "retry-after: 9\r\n", r#"{"error":{"message":"second"}}"#);
     let second = Upstream::start(last).await;
-    let proxy = proxy_before([first.url(), second.url()], |_| {}).await;
+    let proxy = proxy_before([first.url(), second.url()], |config| {
+        config.retry.max_attempts = NonZeroU32::new(2).unwrap();
+    })
+    .await;
     for stream in [true, false] {
         let reply = proxy.ask(stream).await;
         assert_eq!((reply.status, reply.header("retry-after")), (429, "9"));

@@ -4,7 +4,7 @@ use sluicegate::config::Config;
 use sluicegate::config::model::{Model, Target};
 use sluicegate::config::provider::Provider;
 
-use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker};
+use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker, text};
 use crate::support::{ApiError, Proxy, Reply, Script, Upstream, provider};
 
 /// A provider that speaks OpenAI Chat Completions and nothing else.
@@ -48,7 +48,7 @@ async fn a_target_that_fails_before_its_first_event_is_followed_by_the_next() {
 
 #[tokio::test]
 async fn a_stream_that_has_begun_and_a_request_that_is_refused_are_not_tried_again() {
-    let begun = Script::stream().send(START).close();
+    let begun = Script::stream().send([START, &text("one")].concat()).close();
     let refused =
         Script::json("400 Bad", r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#);
     for script in [begun, refused] {

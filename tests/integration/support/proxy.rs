@@ -11,6 +11,7 @@ use sluicegate::config::provider::{BaseUrl, Origin, Provider};
 use sluicegate::config::secret::Secret;
 use sluicegate::dialect;
 use sluicegate::http::{self, Shutdown};
+use sluicegate::upstream::Fleet;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -23,6 +24,7 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub shutdown: Shutdown,
     pub config: watch::Sender<Arc<Config>>,
+    pub fleet: Arc<Fleet>,
     task: JoinHandle<()>,
 }
 
@@ -50,9 +52,11 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (config, receiver) = watch::channel(Arc::new(config));
         let shutdown = Shutdown::default();
-        let running = App::new(receiver).unwrap().run(listener, shutdown.clone());
+        let app = App::new(receiver).unwrap();
+        let fleet = Arc::clone(app.fleet());
+        let running = app.run(listener, shutdown.clone());
         let task = tokio::spawn(async move { running.await.unwrap() });
-        Self { address, shutdown, config, task }
+        Self { address, shutdown, config, fleet, task }
     }
 
     pub fn url(&self, path: &str) -> String {
