@@ -44,13 +44,14 @@ impl<'a> Plan<'a> {
             let (readiness, tier) = self.standings(now).map(|(_, standing)| standing).min()?;
             let peers =
                 self.standings(now).filter(|(_, standing)| *standing == (readiness, tier)).map(|(index, _)| index);
-            let target = self.choose(peers, now)?;
-            if let Some((key, ticket)) = self.admit(target, readiness, now) {
+            let chosen = self.choose(peers, now);
+            let admitted = chosen.and_then(|target| Some((target, self.admit(target, readiness, now)?)));
+            if let Some((target, (key, ticket))) = admitted {
                 let lane = Lane { target, key };
                 self.left &= !self.bit(lane);
                 return Some((lane, ticket));
             }
-            // Between the two looks another request became the one that tries it.
+            // Between two looks another request changed how things stand.
         }
     }
 
