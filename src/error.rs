@@ -43,6 +43,10 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 6] =
+        [Self::Connect, Self::Headers, Self::Response, Self::FirstToken, Self::Idle, Self::Total];
+
     /// The key of `[stream]` that bounds it; also the error's kind.
     pub fn key(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ pub struct Resume {
     /// How long one that has ended is kept for those who come back.
     #[serde(with = "units::duration")]
     pub keep_finished: Duration,
-    /// How long the token in the URL of a stream lets readers in.
+    /// How long the token in the URL of a stream lets readers in while there are none.
     #[serde(with = "units::duration")]
     pub token_lifetime: Duration,
     /// After how long `EventSource` is to come back.

@@ -9,6 +9,7 @@ pub mod anthropic;
 pub mod endpoint;
 mod fields;
 pub mod foreign_seals;
+mod gather;
 pub mod gemini;
 mod json;
 mod models;
@@ -163,6 +164,14 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
 
     /// What shows a client that the stream lives, to be written between two frames.
     fn keep_alive(&self) -> &'static [u8];
+
+    /// The answer that a whole stream of `events`, each of them its data, would have been without streaming; `None` if they
+    /// are not such a stream.
+    ///
+    /// It is joined from what they say and not from what it means, so that nothing of it is lost.
+    fn gather(&self, _events: &mut dyn Iterator<Item = Value>) -> Option<Value> {
+        None
+    }
 
     /// Whether its clients read past the `id:` lines of an event stream, as the standard has it.
     fn takes_event_ids(&self) -> bool {

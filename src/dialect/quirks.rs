@@ -10,11 +10,13 @@ pub struct Quirks {
     /// How many tokens its models may generate at most, by the beginnings of their names, the first that fits; for a dialect
     /// that demands a limit where the client set none. The last one fits every name.
     pub max_output_tokens: &'static [(&'static str, u64)],
+    /// Whether it keeps its responses, and makes them in the background where it is asked to.
+    pub stores_responses: bool,
 }
 
 impl Quirks {
     /// A provider without any.
-    pub const NONE: Self = Self { chat: ChatQuirks::NONE, max_output_tokens: &[("", 32_000)] };
+    pub const NONE: Self = Self { chat: ChatQuirks::NONE, max_output_tokens: &[("", 32_000)], stores_responses: false };
 
     /// How many tokens `model` may generate.
     pub fn max_output_tokens(&self, model: &str) -> u64 {

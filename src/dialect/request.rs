@@ -25,6 +25,8 @@ pub struct Request {
     pub stream: bool,
     /// How many parts of a streamed answer must announce their end before it is complete, at least one.
     pub expected_ends: u32,
+    /// Whether the answer is to be made in the background and fetched later: OpenAI Responses has a word for that.
+    pub background: bool,
 }
 
 /// The body cannot be understood. The message says what to do.
@@ -70,6 +72,7 @@ impl Request {
             model_span: model.map_or(0..0, |model| patch::span(body, model)),
             stream: stream.map(parse_stream).transpose()?.unwrap_or(false),
             expected_ends,
+            background: false,
         })
     }
 }

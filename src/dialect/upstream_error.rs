@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use serde_json::Value;
 
+use super::Dialect;
 use crate::error::{Complaint, Error};
 
 /// The body of `error` in its upstream's own words, if it `is_in_shape` for the client.
@@ -48,6 +50,13 @@ impl UpstreamError {
                 .find_map(|name| object.get(*name).filter(|found| *name != "message" || !found.is_object()))
                 .map(|found| Self { message: to_text(found), ..Self::from_value(value, None) }),
         }
+    }
+
+    /// The HTTP status that goes with it where it is told in `dialect`.
+    pub fn status_in(&self, dialect: &dyn Dialect) -> Option<StatusCode> {
+        let status = self.status.and_then(|status| StatusCode::from_u16(status).ok());
+        let by_word = || [&self.code, &self.r#type].into_iter().flatten().find_map(|word| dialect.status_of(word));
+        status.or_else(by_word)
     }
 
     /// The error that the data of an error event tells, in words of its own if in no known shape.

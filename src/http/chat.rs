@@ -9,12 +9,14 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
+use super::background::Background;
 use super::models::json_response;
 use super::resumable::Wish;
 use super::state::Context;
-use super::{body, headers, passthrough, request_id, resumable, streams};
+use super::{background, body, headers, passthrough, request_id, resumable, streams};
 use crate::canonical::{ChatRequest, ids};
 use crate::config::stream::Stream as StreamConfig;
 use crate::dialect::gemini::ArrayWriter;
@@ -49,6 +51,7 @@ async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result
             None => relay(context, question, output).await,
         },
         Asked::Answer(question) => answer(&context, &question).await,
+        Asked::Background(asked) => background::answer(context, *asked, wish).await,
     }
 }
 
@@ -58,10 +61,13 @@ pub(super) enum Asked {
     Stream(Question),
     /// An answer that does not stream.
     Answer(Question),
+    /// An answer that is made in the background, and fetched later.
+    Background(Box<Background>),
     /// Nothing of any model; this answers it.
     Nothing(Bytes),
 }
 
+/// Reads what `request`, made at `endpoint`, wants.
 pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint) -> Result<Asked, Error> {
     let (parts, body) = request.into_parts();
     if !body::is_json(&parts.headers) && !endpoint.takes_any_type {
@@ -69,6 +75,11 @@ pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint
     }
     // Read whole before anything else is done: hyper does not see a client leave behind an unread body.
     let body = body::read(&parts.headers, body, &context.state.config.server).await?;
+    understand(context, parts, body, endpoint)
+}
+
+/// Reads what a request with `body`, made at `endpoint`, wants.
+pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint: Endpoint) -> Result<Asked, Error> {
     let mut chat = context.dialect.parse_request(&body)?;
     let stream = endpoint.stream.unwrap_or(chat.stream);
     let model = endpoint.model.clone().or(chat.model).ok_or_else(|| Error::InvalidRequest {
@@ -82,6 +93,9 @@ pub(super) async fn read(context: &Context, request: Request, endpoint: Endpoint
         context.state.routes.resolve(&model, context.dialect)?
     };
     let targets = &*route.targets;
+    if chat.background && background::is_ours(context, targets) {
+        return background::understand(context, parts, &body, endpoint, stream);
+    }
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let request_id = context.record.request_id();
     let translation = if Translation::is_needed(context.dialect, targets) {

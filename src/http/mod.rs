@@ -4,6 +4,7 @@
 
 pub mod accept;
 mod auth;
+mod background;
 mod body;
 mod chat;
 mod connection;
@@ -26,6 +27,7 @@ mod stalled;
 pub mod state;
 mod streams;
 pub mod tls;
+mod whole;
 
 pub use accept::{listen, serve};
 pub use state::{Shutdown, State};

@@ -1,10 +1,13 @@
 //! What a request says of being resumable, and the beginning of a stream that is.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio_util::task::TaskTracker;
 
@@ -15,11 +18,12 @@ use crate::config::resume::{Mode, OnDisconnect, Resume};
 use crate::config::stream::Stream as StreamConfig;
 use crate::error::Error;
 use crate::framing::Framing;
+use crate::relay::Relay;
 use crate::relay::guard::{Peer, StreamGuard};
 use crate::relay::output::Output;
 use crate::stream_log::id::{Position, StreamId};
 use crate::stream_log::reader::{Form, Reader};
-use crate::stream_log::registry::Registry;
+use crate::stream_log::registry::{Beginning, Registry};
 use crate::stream_log::{Description, StreamLog, producer};
 use crate::telemetry::record::Part;
 use crate::upstream::Question;
@@ -29,6 +33,9 @@ const ON_DISCONNECT: HeaderName = HeaderName::from_static("x-sluicegate-on-disco
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Names the stream in the response to whoever asked for it.
 const STREAM_ID: HeaderName = HeaderName::from_static("x-sluicegate-stream-id");
+
+/// How long a request for the background waits at most for its upstream to begin: a refusal comes sooner.
+const BACKGROUND: Duration = Duration::from_secs(1);
 
 /// The streams of the process, and the tasks of those that began on this worker.
 #[derive(Debug, Clone)]
@@ -96,7 +103,8 @@ impl Wish {
         self.check(config, is_possible, is_wanted && is_possible)?;
         let on_disconnect = self.on_disconnect.unwrap_or(config.on_disconnect);
         let is_asked_for = self.resumable == Some(true) || self.on_disconnect.is_some();
-        Ok((is_wanted && is_possible).then_some(Plan { model, on_disconnect, is_asked_for }))
+        let plan = Plan { model, on_disconnect, is_asked_for, background: false };
+        Ok((is_wanted && is_possible).then_some(plan))
     }
 
     /// Refuses what cannot be granted, rather than leave it out.
@@ -128,6 +136,14 @@ pub(super) struct Plan {
     model: String,
     on_disconnect: OnDisconnect,
     is_asked_for: bool,
+    background: bool,
+}
+
+impl Plan {
+    /// That of a response that is made in the background.
+    pub(super) fn for_background(model: String) -> Self {
+        Self { model, on_disconnect: OnDisconnect::Detach, is_asked_for: true, background: true }
+    }
 }
 
 /// Answers `question` with a stream that can be resumed. One whose request did not ask for that is served without where there
@@ -147,12 +163,23 @@ pub(super) async fn begin(
     question: Question,
     plan: Plan,
 ) -> Result<(HeaderMap, Arc<StreamLog>), Error> {
+    let (headers, beginning, relay) = open(context, question, plan).await?;
+    Ok((headers, start(context, beginning, relay)))
+}
+
+/// The same, but for the stream itself: whoever asks for it may change what is kept of it before it [starts](start).
+pub(super) async fn open(
+    context: &Context,
+    question: Question,
+    plan: Plan,
+) -> Result<(HeaderMap, Beginning, Relay), Error> {
     let limits = context.state.config.resume.clone();
-    let config = stream_config(&context.state.config.stream, &limits);
+    let config = stream_config(&context.state.config.stream, &limits, plan.background);
     let registry = &context.streams.registry;
     let owner = context.record.facts().caller.clone();
-    let Plan { model, on_disconnect, .. } = plan;
-    let beginning = registry.begin(Description { owner, dialect: question.client, model, on_disconnect, limits })?;
+    let Plan { model, on_disconnect, background, .. } = plan;
+    let about = Description { owner, dialect: question.client, model, on_disconnect, background, limits };
+    let beginning = registry.begin(about)?;
     let guard = || StreamGuard::new(context.record.of_stream(&beginning.id().short()), Peer::default());
     // Until it has begun it dies with its request: the client does not know its name yet.
     let (headers, relay) = tokio::select! {
@@ -160,19 +187,30 @@ pub(super) async fn begin(
         // Its owner may have seen it in the list.
         () = beginning.stopped() => return Err(Error::StreamStopped { why: "it was deleted" }),
     };
-    let log = beginning.done();
-    context.streams.tasks.spawn(producer::produce(Arc::clone(&log), Arc::clone(registry), relay));
-    Ok((headers, log))
+    Ok((headers, beginning, relay))
+}
+
+/// Starts the stream that `body` is.
+pub(super) fn start(
+    context: &Context,
+    beginning: Beginning,
+    body: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+) -> Arc<StreamLog> {
+    let (log, registry) = (beginning.done(), Arc::clone(&context.streams.registry));
+    context.streams.tasks.spawn(producer::produce(Arc::clone(&log), registry, body));
+    log
 }
 
 /// The clocks of a stream that is kept. Signs of life are its readers' business, and it lasts no longer than it is kept.
-fn stream_config(config: &StreamConfig, limits: &Resume) -> StreamConfig {
+fn stream_config(config: &StreamConfig, limits: &Resume, background: bool) -> StreamConfig {
     let total = config.total_timeout.map_or(limits.max_age, |total| total.min(limits.max_age));
-    StreamConfig { keep_alive: None, total_timeout: Some(total), ..config.clone() }
+    // Whoever asks for the background wants to go on, but also to be told at once if there is nothing to wait for.
+    let commit_after = if background { config.commit_after.min(BACKGROUND) } else { config.commit_after };
+    StreamConfig { keep_alive: None, total_timeout: Some(total), commit_after, ..config.clone() }
 }
 
 /// A response that follows `log` from a place on, in some form.
-fn follow(
+pub(super) fn follow(
     context: &Context,
     log: Arc<StreamLog>,
     (position, form): (Position, Form),

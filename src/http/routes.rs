@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::routing::{any, get, post};
 
-use super::{chat, health, models, ollama, page, passthrough, streams};
+use super::{background, chat, health, models, ollama, page, passthrough, streams};
 use crate::dialect;
 use crate::error::Error;
 
@@ -30,6 +30,7 @@ pub(super) fn router() -> Router {
         .route("/readyz", get(health::ready))
         .route("/v1/streams", get(streams::list).post(streams::create))
         .route("/v1/streams/{id}", get(streams::read).delete(streams::stop))
+        .route("/v1/responses/{*below}", any(background::reach))
         .route("/v1/chat/completions", get(passthrough::pass))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1beta/models/{*id}", get(models::get))

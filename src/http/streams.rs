@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::resumable::{self, Wish, invalid, last_event, parameter};
 use super::state::Context;
-use super::{body, chat};
+use super::{background, body, chat, whole};
 use crate::dialect::{self, Dialect};
 use crate::error::Error;
 use crate::relay::output::Output;
@@ -25,7 +25,13 @@ const STREAMS: &str = "/v1/streams";
 /// `path` without the name of a stream: without keys that is all it takes to read it.
 pub(super) fn path_for_log(path: &str) -> &str {
     let is_stream = path.strip_prefix(STREAMS).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'));
-    if is_stream { "/v1/streams/{id}" } else { path }
+    if is_stream {
+        "/v1/streams/{id}"
+    } else if background::name_in(path).is_some() {
+        "/v1/responses/{id}"
+    } else {
+        path
+    }
 }
 
 /// The token in the URL of a request that reads one stream and does nothing else: it stands for a key.
@@ -45,7 +51,7 @@ pub(super) async fn resume(context: Context, request: Request, at: (StreamId, Po
     resumable::go_on(&context, log, at.1, Form::AsIs)
 }
 
-/// `GET /v1/streams/{id}`: what follows the last event received, and on.
+/// `GET /v1/streams/{id}`: what follows the last event received, and on; or all of it as [one answer](whole).
 pub(super) async fn read(
     Extension(context): Extension<Context>,
     Path(name): Path<String>,
@@ -65,7 +71,11 @@ pub(super) async fn read(
                 .ok_or_else(|| invalid("`after` must be the number or the id of an event of this stream."))?,
         },
     };
-    resumable::go_on(&context, log, position, form(uri.query())?)
+    let form = form(uri.query())?;
+    if whole::is_wanted(request.headers(), uri.query())? {
+        return whole::tell(&context, log).await;
+    }
+    resumable::go_on(&context, log, position, form)
 }
 
 /// What `?after=` means in the stream called `id`: the number of an event, or its whole id, which is what a page has.
@@ -109,7 +119,7 @@ pub(super) async fn list(Extension(context): Extension<Context>) -> Response {
     json_response(StatusCode::OK, &json!({ "object": "list", "data": data }))
 }
 
-fn card(stream: &Summary) -> Value {
+pub(super) fn card(stream: &Summary) -> Value {
     json!({
         "id": stream.id.to_string(),
         "object": "stream",
@@ -142,10 +152,16 @@ pub(super) async fn create(Extension(mut context): Extension<Context>, request: 
     parts.uri = url.parse().map_err(|_| invalid("`model` cannot stand in a URL."))?;
     let endpoint = context.dialect.endpoint_at(parts.uri.path(), parts.uri.query()).ok_or(Error::PathNotFound)?;
     let body = if endpoint.stream.is_some() { body } else { streaming(body) };
-    let chat::Asked::Stream(question) =
-        chat::read(&context, Request::from_parts(parts, Body::from(body)), endpoint).await?
-    else {
-        return Err(invalid("This request asks no model anything."));
+    let question = match chat::read(&context, Request::from_parts(parts, Body::from(body)), endpoint).await? {
+        chat::Asked::Stream(question) => question,
+        chat::Asked::Background(_) => {
+            return Err(invalid(
+                "A stream goes on by itself: say so by `x-sluicegate-on-disconnect: detach`, not `background`.",
+            ));
+        }
+        chat::Asked::Answer(_) | chat::Asked::Nothing(_) => {
+            return Err(invalid("This request asks no model anything."));
+        }
     };
     let Some(plan) = wish.plan(&context, &question, &Output::AsIs)? else {
         return Err(invalid("Only event streams can be resumed."));
@@ -205,7 +221,7 @@ fn streaming(body: bytes::Bytes) -> bytes::Bytes {
     }
 }
 
-fn json_response(status: StatusCode, value: &Value) -> Response {
+pub(super) fn json_response(status: StatusCode, value: &Value) -> Response {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -13,5 +13,9 @@ pub(super) const PROVIDER: Provider = Provider {
     base_url: None,
     api_key_variable: Some("AZURE_OPENAI_API_KEY"),
     key_header: Some("api-key"),
-    quirks: Quirks { chat: ChatQuirks { user: Some("user"), ..ChatQuirks::OPENAI }, ..Quirks::NONE },
+    quirks: Quirks {
+        chat: ChatQuirks { user: Some("user"), ..ChatQuirks::OPENAI },
+        stores_responses: true,
+        ..Quirks::NONE
+    },
 };

@@ -10,5 +10,5 @@ pub(super) const PROVIDER: Provider = Provider {
     base_url: Some("https://api.openai.com/v1"),
     api_key_variable: Some("OPENAI_API_KEY"),
     key_header: None,
-    quirks: Quirks { chat: ChatQuirks::OPENAI, ..Quirks::NONE },
+    quirks: Quirks { chat: ChatQuirks::OPENAI, stores_responses: true, ..Quirks::NONE },
 };

@@ -45,6 +45,8 @@ pub struct Description {
     pub model: String,
     /// What becomes of it when nobody reads it.
     pub on_disconnect: OnDisconnect,
+    /// It is a response that is made in the background, with a name of its own for who fetches it.
+    pub background: bool,
     /// What it may cost.
     pub limits: Resume,
 }
@@ -99,6 +101,7 @@ struct Log {
     /// Readers that have all there is, by their numbers.
     waiting: Vec<(u64, Waker)>,
     next_reader: u64,
+    /// Its digest, and how long it lets readers in while there is none.
     token: Option<(Digest, Instant)>,
 }
 
@@ -179,7 +182,8 @@ impl StreamLog {
         self.stop.cancel();
     }
 
-    /// Makes the token that lets whoever presents it read the stream. There is one at a time.
+    /// Makes the token that lets whoever presents it read the stream. There is one at a time. While the stream is read it does
+    /// not age: a page that comes back after an hour has the same URL as before.
     pub fn make_token(&self) -> Token {
         let token = Token::random();
         self.log().token = Some((token.digest(), Instant::now() + self.about.limits.token_lifetime));
@@ -301,21 +305,30 @@ impl StreamLog {
 
     fn admits(&self, token: &str) -> bool {
         let presented = Digest::of(token);
-        self.log().token.is_some_and(|(digest, until)| digest == presented && Instant::now() < until)
+        let is_read = *self.readers.borrow() > 0;
+        self.log().token.is_some_and(|(digest, until)| digest == presented && (is_read || Instant::now() < until))
     }
 
     // === For readers ===
 
     /// A new reader, by its number.
     fn join(&self) -> u64 {
+        let was_read = *self.readers.borrow() > 0;
         self.readers.send_modify(|readers| *readers += 1);
         let mut log = self.log();
+        // What has expired is not to be revived by a reader with a key.
+        log.token.take_if(|(_, until)| !was_read && *until <= Instant::now());
         log.next_reader += 1;
         log.next_reader
     }
 
     fn leave(&self, reader: u64) {
-        self.log().waiting.retain(|(number, _)| *number != reader);
+        let mut log = self.log();
+        log.waiting.retain(|(number, _)| *number != reader);
+        if let Some((_, until)) = &mut log.token {
+            *until = Instant::now() + self.about.limits.token_lifetime;
+        }
+        drop(log);
         self.readers.send_modify(|readers| *readers -= 1);
     }
 

@@ -43,13 +43,10 @@ pub fn answer_too_large(provider: &str, limit: usize) -> Error {
 
 /// An error that the upstream reported, in the words of `dialect`, although its status was a success.
 pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError) -> Error {
-    let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let by_word = || [&error.code, &error.r#type].into_iter().flatten().find_map(|word| dialect.status_of(word));
-    let status = status.or_else(by_word);
     Error::UpstreamReported {
         provider: upstream.name.to_string(),
         complaint: None,
-        status,
+        status: error.status_in(dialect),
         message: upstream.redact(error.message),
         r#type: error.r#type,
         code: error.code,

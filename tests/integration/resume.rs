@@ -1,13 +1,16 @@
 //! Streams that outlive the connection they were asked over.
 
 mod access;
+mod background;
 mod coming_back;
 mod departures;
 mod event_source;
 mod limits;
 mod named;
 mod opting_in;
+mod random;
 mod readers;
+mod whole;
 mod workers;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod encode;
 mod encode_request;
 mod encode_stream;
 mod error;
+mod gather;
 mod observe;
 #[cfg(test)]
 mod tests;
@@ -120,6 +121,10 @@ impl Dialect for Anthropic {
     /// Its SDKs drop it before anything looks for `message_start`, so it may come before that too.
     fn keep_alive(&self) -> &'static [u8] {
         b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
+    }
+
+    fn gather(&self, events: &mut dyn Iterator<Item = Value>) -> Option<Value> {
+        gather::gather(events)
     }
 
     fn credentials(&self, key: &str) -> (HeaderName, String) {

@@ -10,6 +10,7 @@ mod encode;
 mod encode_request;
 mod error;
 mod finish;
+mod gather;
 mod grounding;
 mod logprobs;
 mod observe;
@@ -130,6 +131,10 @@ impl Dialect for Gemini {
     /// Google's SDKs take every line for data. An `EventSource` does not.
     fn takes_event_ids(&self) -> bool {
         false
+    }
+
+    fn gather(&self, events: &mut dyn Iterator<Item = Value>) -> Option<Value> {
+        gather::gather(events)
     }
 
     fn credentials(&self, key: &str) -> (HeaderName, String) {

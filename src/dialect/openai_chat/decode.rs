@@ -97,7 +97,7 @@ impl ChatDecoder {
         match (choice.delta.take(), choice.message.take().filter(|_| is_new)) {
             (Some(delta), _) => self.say(delta, &choice, false, sink),
             (None, Some(message)) => self.say(message, &choice, true, sink),
-            (None, None) => {}
+            (None, None) => self.text(std::mem::take(&mut choice.text.0), Vec::new(), sink),
         }
         if let Some(finish) = finish::read(&choice) {
             sink(ChatEvent::Finish(finish));

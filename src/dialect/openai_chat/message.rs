@@ -48,6 +48,9 @@ pub(super) struct Choice<'a> {
     pub(super) delta: Option<Message<'a>>,
     #[serde(borrow, default)]
     pub(super) message: Option<Message<'a>>,
+    /// What a completion says that is no chat.
+    #[serde(borrow, default)]
+    pub(super) text: Loose<'a>,
     #[serde(borrow, default)]
     pub(super) logprobs: Option<&'a RawValue>,
     #[serde(borrow, default)]

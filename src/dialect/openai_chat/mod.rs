@@ -12,6 +12,7 @@ mod encode_answer;
 mod encode_request;
 mod error;
 mod finish;
+mod gather;
 mod message;
 mod notes;
 mod observe;
@@ -104,6 +105,10 @@ impl Dialect for OpenAiChat {
 
     fn keep_alive(&self) -> &'static [u8] {
         sse::KEEP_ALIVE
+    }
+
+    fn gather(&self, events: &mut dyn Iterator<Item = Value>) -> Option<Value> {
+        gather::gather(events)
     }
 
     fn credentials(&self, key: &str) -> (HeaderName, String) {

@@ -4,6 +4,7 @@
 //! recorded streams of its speakers.
 
 mod answer;
+pub mod background;
 mod decode;
 mod decode_request;
 mod encode;
@@ -63,7 +64,7 @@ impl Dialect for OpenAiResponses {
     }
 
     fn parse_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        Request::read(body, false)
+        Ok(Request { background: background::is_asked_for(body), ..Request::read(body, false)? })
     }
 
     fn parse_answer(&self, body: &[u8]) -> Result<Result<Option<Usage>, UpstreamError>, serde_json::Error> {
@@ -92,6 +93,10 @@ impl Dialect for OpenAiResponses {
 
     fn keep_alive(&self) -> &'static [u8] {
         OpenAiChat.keep_alive()
+    }
+
+    fn gather(&self, events: &mut dyn Iterator<Item = Value>) -> Option<Value> {
+        answer::gather(events)
     }
 
     fn credentials(&self, key: &str) -> (HeaderName, String) {

@@ -65,16 +65,39 @@ async fn a_token_reads_one_stream_for_a_while_and_does_nothing_else() {
         created(&create(&proxy, "", &Tongue::Chat.request(true)).await),
     ];
     let url = one["url"].as_str().unwrap();
-    let reader = proxy.get(url).await;
-    assert_eq!(reader.status(), 200);
     let other = url.replace(one["id"].as_str().unwrap(), two["id"].as_str().unwrap());
     assert_eq!(proxy.get(&other).await.status(), 404, "another stream");
     assert_eq!(proxy.get(&format!("{url}0")).await.status(), 404, "another token");
     let delete = client().delete(proxy.url(url));
     assert_eq!(soon("an answer", delete.send()).await.unwrap().status(), 401, "it only reads");
+    assert_eq!(proxy.get(url).await.status(), 200);
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(proxy.get(url).await.status(), 404, "its time is over");
+    // A reader with a key does not bring it back.
+    let by_key = client().get(proxy.url(url.split('?').next().unwrap())).bearer_auth("a-secret");
+    let reader = soon("an answer", by_key.send()).await.unwrap();
+    assert_eq!([reader.status(), proxy.get(url).await.status()], [200, 404]);
     assert!(!upstream.was_abandoned());
+}
+
+#[tokio::test]
+async fn a_page_that_has_read_for_longer_than_a_token_lives_comes_back_with_it() {
+    let upstream = Upstream::start(endless(Tongue::Chat)).await;
+    let proxy = proxy(&upstream, Tongue::Chat, |config| {
+        config.keys = vec![key("alice", "a-secret")];
+        config.resume.token_lifetime = Duration::from_millis(500);
+    })
+    .await;
+    let stream = created(&create(&proxy, "", &Tongue::Chat.request(true)).await);
+    let url = stream["url"].as_str().unwrap();
+    let reader = proxy.get(url).await;
+    assert_eq!(reader.status(), 200);
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let second = proxy.get(url).await;
+    assert_eq!(second.status(), 200, "while it is read it does not age");
+    drop((reader, second));
+    proxy.has_no_connection().await;
+    assert_eq!(proxy.get(url).await.status(), 200, "its time begins when nobody reads");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{TONGUES, begin, body, delete, name, proxy};
-use crate::support::{Proxy, Reply, Script, Tongue, Upstream, client, soon};
+use crate::support::{Client, Proxy, Reply, Script, Tongue, Upstream, client, request, soon, with_header};
 
 /// The id, the name and the data of each event in `body`.
 fn named(body: &str) -> Vec<(String, String, Value)> {
@@ -103,6 +103,36 @@ async fn thoughts_and_calls_of_tools_have_events_of_their_own() {
         ("done", json!({"finish_reason": "tool_calls"})),
     ];
     assert_eq!(events, expected.map(|(name, data)| (name.to_owned(), data)));
+}
+
+#[tokio::test]
+async fn the_elder_completions_are_told_in_the_same_events() {
+    let chunk = |text: &str, finish: Value| {
+        let choice = json!({"index": 0, "text": text, "logprobs": null, "finish_reason": finish});
+        format!("data: {}\n\n", json!({"id": "cmpl-1", "object": "text_completion", "model": "m", "choices": [choice]}))
+    };
+    let usage = json!({"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16});
+    let script = Script::stream()
+        .send(chunk("eins", Value::Null))
+        .send(chunk("zwei", Value::Null))
+        .send(chunk("", json!("length")))
+        .send(format!("data: {}\n\n", json!({"id": "cmpl-1", "choices": [], "usage": usage})))
+        .send("data: [DONE]\n\n")
+        .end();
+    let upstream = Upstream::start(script).await;
+    let proxy = proxy(&upstream, Tongue::Chat, |_| {}).await;
+    let mut reader = Client::connect(proxy.address).await;
+    let post = request("/v1/completions", r#"{"model":"m","prompt":"hi","stream":true}"#);
+    reader.send(&with_header(&post, "x-sluicegate-resumable: true")).await;
+    reader.read_until("\r\n0\r\n\r\n").await;
+    let events: Vec<_> = named(&fetch(&proxy, &name(&reader), None).await.body)
+        .into_iter()
+        .map(|(_, name, data)| (name, data))
+        .collect();
+    assert_eq!(events[0], ("token".to_owned(), json!({"text": "eins"})));
+    assert_eq!(events[1], ("token".to_owned(), json!({"text": "zwei"})));
+    assert_eq!((&*events[2].0, &events[2].1["output_tokens"]), ("usage", &json!(9)));
+    assert_eq!(events[3..], [("done".to_owned(), json!({"finish_reason": "length"}))]);
 }
 
 #[tokio::test]

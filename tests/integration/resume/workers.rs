@@ -13,7 +13,7 @@ use super::{body, cued, events, name, resumable};
 use crate::support::{Client, Tongue, Upstream, provider, with_header};
 
 /// A worker of `app` on a thread of its own, and its own port.
-fn worker(app: &App, shutdown: &Shutdown) -> (std::net::SocketAddr, JoinHandle<()>) {
+pub(super) fn worker(app: &App, shutdown: &Shutdown) -> (std::net::SocketAddr, JoinHandle<()>) {
     let mut server = Config::for_testing().server;
     server.listen.set_port(0);
     let listener = http::listen(&server).unwrap();

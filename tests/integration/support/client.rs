@@ -110,16 +110,7 @@ impl Client {
 
     /// The response body received so far, without its chunk sizes.
     pub fn body(&self) -> Vec<u8> {
-        let find = memchr::memmem::find;
-        let mut rest = find(&self.received, b"\r\n\r\n").map_or(&[][..], |end| &self.received[end + 4..]);
-        let mut body = Vec::new();
-        while let Some(end) = find(rest, b"\r\n") {
-            let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
-            let start = end + 2;
-            body.extend_from_slice(&rest[start..rest.len().min(start + size)]);
-            rest = rest.get(start + size + 2..).unwrap_or_default();
-        }
-        body
+        body_of(&self.received)
     }
 
     pub fn text(&self) -> String {
@@ -135,6 +126,20 @@ impl Client {
     pub fn reset(self) {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
+}
+
+/// The body of a chunked response of which this has been `received`, without its chunk sizes.
+pub fn body_of(received: &[u8]) -> Vec<u8> {
+    let find = memchr::memmem::find;
+    let mut rest = find(received, b"\r\n\r\n").map_or(&[][..], |end| &received[end + 4..]);
+    let mut body = Vec::new();
+    while let Some(end) = find(rest, b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        let start = end + 2;
+        body.extend_from_slice(&rest[start..rest.len().min(start + size)]);
+        rest = rest.get(start + size + 2..).unwrap_or_default();
+    }
+    body
 }
 
 /// A response as it came.

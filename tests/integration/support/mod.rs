@@ -30,7 +30,7 @@ mod tongue;
 pub mod translation;
 mod upstream;
 
-pub use client::{Client, Response, request, upload, with_header};
+pub use client::{Client, Response, body_of, header, request, upload, with_header};
 pub use error::ApiError;
 pub use fate::Fate;
 pub use fixtures::{Recording, fixture};

@@ -55,6 +55,13 @@ pub(super) fn answer(answer: &ChatAnswer, context: &AnswerContext) -> Bytes {
     out.into()
 }
 
+/// A response that nothing has been done about.
+pub(super) fn queued(context: &AnswerContext) -> Bytes {
+    let mut out = Vec::new();
+    Frame::new(context).write(&End::Queued, b"", None, &mut out);
+    out.into()
+}
+
 impl Encoder for StreamEncoder {
     fn tick(&mut self, elapsed: Duration) {
         self.frame.elapsed = elapsed;

@@ -26,6 +26,7 @@ pub(super) struct Frame {
 /// How a response stands.
 #[derive(Debug)]
 pub(super) enum End {
+    Queued,
     NotYet,
     Completed,
     /// It was cut off for this reason.
@@ -52,6 +53,7 @@ impl End {
     /// The event that tells it.
     pub(super) fn event(&self) -> &'static str {
         match self {
+            Self::Queued => "response.queued",
             Self::NotYet => "response.in_progress",
             Self::Completed => "response.completed",
             Self::Incomplete(_) => "response.incomplete",
@@ -61,6 +63,7 @@ impl End {
 
     fn status(&self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::NotYet => "in_progress",
             Self::Completed => "completed",
             Self::Incomplete(_) => "incomplete",
@@ -103,7 +106,7 @@ impl Frame {
         out.extend_from_slice(output);
         out.push(b']');
         match (end, usage) {
-            (End::NotYet, _) | (End::Failed(_), None) => member(out, "usage", &Value::Null),
+            (End::Queued | End::NotYet, _) | (End::Failed(_), None) => member(out, "usage", &Value::Null),
             // Clients want numbers at the end, known or not.
             (_, usage) => member(out, "usage", &tell(&usage.copied().unwrap_or_default())),
         }
