@@ -6,6 +6,7 @@ mod first_content;
 mod keys;
 mod pool;
 mod queue;
+mod random;
 mod repeats;
 mod storms;
 mod strategies;

@@ -14,6 +14,7 @@
 
 pub mod anthropic;
 mod client;
+mod dice;
 mod error;
 mod fate;
 mod fixtures;
@@ -31,6 +32,7 @@ pub mod translation;
 mod upstream;
 
 pub use client::{Client, Response, body_of, header, request, upload, with_header};
+pub use dice::{Dice, variable};
 pub use error::ApiError;
 pub use fate::Fate;
 pub use fixtures::{Recording, fixture};
