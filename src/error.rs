@@ -38,6 +38,8 @@ pub enum Phase {
     FirstToken,
     /// Waiting for the next piece.
     Idle,
+    /// Waiting for more than a trickle.
+    MinRate,
     /// The whole stream.
     Total,
 }
@@ -55,6 +57,7 @@ impl Phase {
             Self::Response => "response_timeout",
             Self::FirstToken => "first_token_timeout",
             Self::Idle => "idle_timeout",
+            Self::MinRate => "min_rate",
             Self::Total => "total_timeout",
         }
     }

@@ -1,11 +1,13 @@
 //! The upstream side: who serves which models under which names.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::secret::{self, Secret};
+use super::units;
 use crate::dialect::{self, Dialect};
 use crate::provider;
 
@@ -44,6 +46,15 @@ pub struct Provider {
     /// Whether to speak HTTP/2.
     #[serde(default)]
     pub http2: bool,
+    /// Streams on one HTTP/2 connection at a time.
+    #[serde(default = "http2_streams_per_connection")]
+    pub http2_streams_per_connection: u16,
+    /// HTTP/2 connections of each worker.
+    #[serde(default = "http2_connections")]
+    pub http2_connections: usize,
+    /// Silence on an HTTP/2 connection after which the server is asked whether it still lives.
+    #[serde(default = "http2_ping", with = "units::optional_duration")]
+    pub http2_ping: Option<Duration>,
     /// Whether it takes requests that name no model.
     #[serde(default)]
     pub default: bool,
@@ -83,6 +94,9 @@ impl Provider {
             api_keys: Vec::new(),
             headers: BTreeMap::new(),
             http2: false,
+            http2_streams_per_connection: http2_streams_per_connection(),
+            http2_connections: http2_connections(),
+            http2_ping: http2_ping(),
             default: false,
             origin: Origin::Configuration,
         }
@@ -136,6 +150,12 @@ impl Provider {
         if let (false, true, Some(variable)) = (has_key, own_url, self.kind.api_key_variable) {
             self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));
         }
+        if !(1..=1000).contains(&self.http2_streams_per_connection) {
+            return Err(("http2_streams_per_connection", "must be between 1 and 1000".to_owned()));
+        }
+        if self.http2_connections == 0 {
+            return Err(("http2_connections", "must be at least 1".to_owned()));
+        }
         self.check_headers()
     }
 
@@ -158,6 +178,20 @@ impl Provider {
         }
         Ok(())
     }
+}
+
+/// Fewer than common servers allow (100 and more): what one lost packet or connection holds up or ends stays a part of the whole.
+fn http2_streams_per_connection() -> u16 {
+    64
+}
+
+fn http2_connections() -> usize {
+    32
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
+fn http2_ping() -> Option<Duration> {
+    Some(Duration::from_secs(20))
 }
 
 fn serialize_kind<S: Serializer>(kind: &&'static provider::Provider, to: S) -> Result<S::Ok, S::Error> {

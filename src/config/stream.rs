@@ -31,6 +31,12 @@ pub struct Stream {
     /// Between two pieces of an upstream's answer, once it has begun to speak.
     #[serde(with = "units::duration")]
     pub idle_timeout: Duration,
+    /// The least that an upstream must say while it is waited for, in bytes per second, once it has begun to speak.
+    #[serde(with = "units::optional_rate")]
+    pub min_rate: Option<u32>,
+    /// Over how long a wait that is measured.
+    #[serde(with = "units::duration")]
+    pub min_rate_window: Duration,
     /// For a whole stream.
     #[serde(with = "units::optional_duration")]
     pub total_timeout: Option<Duration>,

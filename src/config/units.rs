@@ -1,4 +1,4 @@
-//! How durations and sizes are written in the configuration: `"30s"`, `"5m"`, `"off"`, `"64KiB"`.
+//! How durations and sizes are written in the configuration: `"30s"`, `"5m"`, `"off"`, `"64KiB"`, `"20B/s"`.
 //!
 //! Each submodule goes with `#[serde(with = "…")]`.
 
@@ -90,7 +90,7 @@ pub(super) mod bytes {
             .ok_or_else(|| D::Error::custom("not a size; write for example 4096, \"64KiB\" or \"16MiB\""))
     }
 
-    fn parse(text: &str) -> Option<usize> {
+    pub(super) fn parse(text: &str) -> Option<usize> {
         let (number, unit) = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
         let number: u64 = number.trim().parse().ok()?;
         usize::try_from(number.checked_mul(*unit)?).ok()
@@ -100,5 +100,27 @@ pub(super) mod bytes {
         let value = *value as u64;
         let (unit, size) = UNITS.iter().find(|(_, size)| value.is_multiple_of(*size)).unwrap_or(&UNITS[3]);
         to.collect_str(&format_args!("{}{unit}", value / size))
+    }
+}
+
+/// Bytes per second, or `"off"`.
+pub(super) mod optional_rate {
+    use super::*;
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text == OFF {
+            return Ok(None);
+        }
+        let rate = text.strip_suffix("/s").and_then(bytes::parse).and_then(|rate| u32::try_from(rate).ok());
+        let rate = rate.filter(|rate| *rate > 0);
+        rate.map(Some).ok_or_else(|| D::Error::custom("not a rate; write for example \"20B/s\", \"1KiB/s\" or \"off\""))
+    }
+
+    pub(in crate::config) fn serialize<S: Serializer>(value: &Option<u32>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(rate) => to.collect_str(&format_args!("{rate}B/s")),
+            None => to.serialize_str(OFF),
+        }
     }
 }

@@ -61,6 +61,7 @@ impl fmt::Display for Error {
                     Phase::Response => write!(f, "Upstream \"{provider}\" did not answer within {limit}"),
                     Phase::FirstToken => write!(f, "Upstream \"{provider}\" sent no first token within {limit}"),
                     Phase::Idle => write!(f, "Upstream \"{provider}\" went silent for {limit} in the middle of its answer"),
+                    Phase::MinRate => write!(f, "Upstream \"{provider}\" was too slow for {limit} in the middle of its answer"),
                     Phase::Total => write!(f, "The answer of upstream \"{provider}\" took longer than {limit}"),
                 }?;
                 write!(f, " (stream.{}).", phase.key())

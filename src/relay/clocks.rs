@@ -18,6 +18,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::config::stream::Stream as StreamConfig;
 use crate::error::Phase;
 
+use super::pace::Pace;
+
 /// How long to wait behind the last event for the end of the upstream's body, without which its connection cannot be used again.
 const LINGER: Duration = Duration::from_millis(100);
 /// Further away than any stream lives.
@@ -66,6 +68,7 @@ pin_project! {
         first_token_timeout: Duration,
         idle_timeout: Duration,
         total_timeout: Option<Duration>,
+        pace: Option<Box<Pace>>,
     }
 }
 
@@ -86,6 +89,7 @@ impl Clocks {
             first_token_timeout: config.first_token_timeout,
             idle_timeout: config.idle_timeout,
             total_timeout: config.total_timeout,
+            pace: Pace::new(config),
         }
     }
 
@@ -98,25 +102,36 @@ impl Clocks {
         clocks
     }
 
-    /// The upstream has shown life.
-    pub(super) fn received(self: Pin<&mut Self>) {
-        *self.project().last_received = Instant::now();
+    /// The upstream has shown life, and sent `bytes` altogether.
+    pub(super) fn received(self: Pin<&mut Self>, bytes: u64) {
+        let this = self.project();
+        *this.last_received = Instant::now();
+        if let Some(pace) = this.pace {
+            pace.received(*this.last_received, bytes);
+        }
     }
 
-    /// What the upstream has sent goes to the client.
-    pub(super) fn passed(self: Pin<&mut Self>) {
+    /// What the upstream has sent, `bytes` altogether, goes to the client.
+    pub(super) fn passed(mut self: Pin<&mut Self>, bytes: u64) {
+        self.as_mut().received(bytes);
         let this = self.project();
-        let now = Instant::now();
-        (*this.last_received, *this.last_sent) = (now, now);
+        *this.last_sent = *this.last_received;
     }
 
     /// The client is given something of ours.
     pub(super) fn sent(self: Pin<&mut Self>) {
-        *self.project().last_sent = Instant::now();
+        let this = self.project();
+        *this.last_sent = Instant::now();
+        if let Some(pace) = this.pace {
+            pace.pause(*this.last_sent);
+        }
     }
 
     /// Waits until something is due. `at_boundary` says whether something of our own may be written now.
     pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, stage: Stage, at_boundary: bool) -> Poll<Due> {
+        if let (Some(pace), Stage::Speaking) = (self.as_mut().project().pace, stage) {
+            pace.waiting();
+        }
         let mut look = self.as_mut().project().stage.replace(stage) != Some(stage);
         if !look && self.will_wake(cx) {
             return Poll::Pending;
@@ -131,6 +146,9 @@ impl Clocks {
                 return Poll::Pending;
             }
             let now = Instant::now();
+            if let Some(pace) = self.as_mut().project().pace {
+                pace.turn(now);
+            }
             let (at, due) = self.next(now, stage, at_boundary);
             self.as_mut().project().timer.reset(at);
             if at <= now {
@@ -156,13 +174,15 @@ impl Clocks {
             Stage::Speaking => Some(timeout(Phase::Idle, self.last_received, self.idle_timeout)),
             Stage::Opening | Stage::Done => None,
         };
+        let slow = self.pace.as_ref().filter(|_| stage == Stage::Speaking);
+        let slow = slow.map(|pace| (pace.too_slow_at(now), Due::Timeout(Phase::MinRate, pace.window)));
         let total = self.total_timeout.map(|limit| timeout(Phase::Total, self.started, limit));
         let keep_alive = self.keep_alive.map(|interval| {
             let since = if at_boundary { self.last_sent } else { now };
             (since + interval, Due::KeepAlive)
         });
         // Timeouts before the keep-alive: of two things due at once, the more serious counts.
-        [silence, total, keep_alive]
+        [silence, slow, total, keep_alive]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)

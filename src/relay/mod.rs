@@ -11,6 +11,7 @@
 mod clocks;
 pub mod guard;
 pub mod output;
+mod pace;
 pub mod raw;
 
 use std::convert::Infallible;
@@ -82,6 +83,8 @@ struct Open {
     /// Something of the upstream has been passed on.
     begun: bool,
     body: upstream::Body,
+    /// How many bytes have come of it here.
+    received: u64,
     splitter: Splitter,
     observer: Observer,
     translation: Option<Box<Translating>>,
@@ -134,11 +137,11 @@ impl Body for Relay {
         while !this.source.is_ended() {
             let cause = match this.source.poll_run(cx, this.guard) {
                 Poll::Ready(Some(Ok(run))) if run.is_empty() => {
-                    this.clocks.as_mut().received();
+                    this.clocks.as_mut().received(this.source.received());
                     continue;
                 }
                 Poll::Ready(Some(Ok(run))) => {
-                    this.clocks.passed();
+                    this.clocks.passed(this.source.received());
                     return Poll::Ready(Some(Ok(send(this.output.write(run), this.guard))));
                 }
                 Poll::Ready(Some(Err(error))) => Some(error),
@@ -208,6 +211,14 @@ impl Source {
             Self::Opening { provider, .. } => provider,
             Self::Open(open) => &open.upstream.name,
             Self::Ended => "",
+        }
+    }
+
+    /// How many bytes of its body have come.
+    fn received(&self) -> u64 {
+        match self {
+            Self::Open(open) => open.received,
+            Self::Opening { .. } | Self::Ended => 0,
         }
     }
 
@@ -302,6 +313,7 @@ impl Open {
             first: stream.first,
             begun: false,
             body: stream.body,
+            received: 0,
             splitter: stream.splitter,
             observer: stream.observer,
             translation: stream.translation,
@@ -336,6 +348,7 @@ impl Open {
             // Trailers say nothing to the clients of an event stream.
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
+        self.received += data.len() as u64;
         let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.upstream.name, error));
         Poll::Ready(Some(run.map(|run| {
             let passed = self.observer.observe(&run);

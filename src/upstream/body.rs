@@ -8,13 +8,15 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::http1;
+use super::{http1, http2};
 
 /// A response body. Dropping it tells the upstream to stop: its connection closes, or its HTTP/2 stream is reset.
 #[derive(Debug)]
 pub enum Body {
     /// Straight from its connection.
-    Direct(http1::Body),
+    Http1(http1::Body),
+    /// One stream of a connection that has others.
+    Http2(http2::Body),
     /// By way of reqwest.
     Shared(reqwest::Body),
 }
@@ -37,7 +39,8 @@ impl http_body::Body for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
         match self.get_mut() {
-            Self::Direct(body) => Pin::new(body).poll_frame(cx).map_err(|error| BrokenBody(causes(&error))),
+            Self::Http1(body) => Pin::new(body).poll_frame(cx).map_err(|error| BrokenBody(causes(&error))),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(|error| BrokenBody(causes(&error))),
             Self::Shared(body) => {
                 Pin::new(body).poll_frame(cx).map_err(|error| BrokenBody(causes(&error.without_url())))
             }
@@ -46,14 +49,16 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Direct(body) => body.is_end_stream(),
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
             Self::Shared(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Direct(body) => body.size_hint(),
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
             Self::Shared(body) => body.size_hint(),
         }
     }

@@ -13,7 +13,8 @@ use reqwest::Url;
 use rustls_platform_verifier::ConfigVerifierExt;
 
 use super::body::causes;
-use super::{Body, UpstreamRequest, http1};
+use super::connector::{ConnectError, IDLE_TIMEOUT};
+use super::{Body, UpstreamRequest, http1, http2};
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
 use crate::config::stream::Stream as StreamConfig;
@@ -27,8 +28,8 @@ pub struct Upstream {
     pub name: Arc<str>,
     /// What it speaks, its own language first.
     pub dialects: Vec<&'static dyn Dialect>,
-    /// For requests whose body is in hand; `None` where the provider is to be spoken to over HTTP/2.
-    direct: Option<http1::Client>,
+    /// For requests whose body is in hand.
+    direct: Direct,
     /// For all others.
     shared: reqwest::Client,
     /// What is peculiar to it.
@@ -44,6 +45,13 @@ pub struct Upstream {
     /// Which key is used next.
     turn: AtomicUsize,
     secrets: Vec<Secret>,
+}
+
+/// The way of a request whose body is in hand.
+#[derive(Debug)]
+enum Direct {
+    Http1(http1::Client),
+    Http2(http2::Client),
 }
 
 /// A client that cannot be set up.
@@ -85,8 +93,8 @@ impl Upstream {
         let tls = tls.map_err(|error| setup_error(error.to_string()))?;
         let shared = shared_client(provider.http2, tls.clone(), stream)
             .map_err(|error| setup_error(causes(&error.without_url())))?;
-        let direct = || http1::Client::new(&url, &headers, tls.map(Arc::new), stream.connect_timeout);
-        let direct = (!provider.http2).then(direct).transpose().map_err(|error| setup_error(causes(&*error)))?;
+        let direct = Direct::new(provider, &url, &headers, tls, stream.connect_timeout);
+        let direct = direct.map_err(|error| setup_error(causes(&*error)))?;
         Ok(Self {
             name: provider.name.as_str().into(),
             dialects,
@@ -138,21 +146,26 @@ impl Upstream {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Body>, Error> {
-        let Some(direct) = &self.direct else {
-            return self.upload(request, key, path, body.into()).await;
-        };
         let (method, headers) = (&request.method, &request.headers);
         let base_path = request.dialect.base(&self.base_path);
-        let response = direct.send(http1::Request { key, method, base_path, path, headers, body }).await;
-        match response {
-            Ok(response) => Ok(response.map(Body::Direct)),
-            Err(http1::SendError::ConnectTimeout) => Err(self.connect_timed_out()),
-            Err(http1::SendError::Connect(error)) => Err(self.connect_failed(causes(&*error))),
-            Err(http1::SendError::Broken(error)) => Err(self.broken(causes(&error))),
+        let request = http1::Request { key, method, base_path, path, headers, body };
+        match &self.direct {
+            Direct::Http1(client) => match client.send(request).await {
+                Ok(response) => Ok(response.map(Body::Http1)),
+                Err(http1::SendError::Connect(error)) => Err(self.not_connected(&error)),
+                Err(http1::SendError::Broken(error)) => Err(self.broken(causes(&error))),
+            },
+            Direct::Http2(client) => match client.send(request).await {
+                Ok(response) => Ok(response.map(Body::Http2)),
+                Err(http2::SendError::Connect(error)) => Err(self.not_connected(&error)),
+                // A server that looks at no request is as good as none: nothing has been processed there.
+                Err(http2::SendError::Refused(error)) => Err(self.connect_failed(causes(&error))),
+                Err(http2::SendError::Broken(error)) => Err(self.broken(causes(&error))),
+            },
         }
     }
 
-    /// Sends a request whose `body` is still arriving to `path` below the base URL, or one for which HTTP/2 is wanted.
+    /// Sends a request whose `body` is still arriving to `path` below the base URL.
     ///
     /// # Errors
     ///
@@ -187,7 +200,17 @@ impl Upstream {
 
     /// Closes idle connections that are of no more use.
     pub fn sweep(&self) {
-        self.direct.iter().for_each(http1::Client::sweep);
+        match &self.direct {
+            Direct::Http1(client) => client.sweep(),
+            Direct::Http2(client) => client.sweep(),
+        }
+    }
+
+    fn not_connected(&self, error: &ConnectError) -> Error {
+        match error {
+            ConnectError::Timeout => self.connect_timed_out(),
+            ConnectError::Failed(cause) => self.connect_failed(causes(&**cause)),
+        }
     }
 
     fn connect_timed_out(&self) -> Error {
@@ -223,6 +246,31 @@ fn with_credentials(headers: &HeaderMap, provider: &Provider, key: &Secret) -> H
     headers
 }
 
+impl Direct {
+    fn new(
+        provider: &Provider,
+        url: &Url,
+        headers: &[HeaderMap],
+        tls: Option<rustls::ClientConfig>,
+        connect_timeout: Duration,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        if !provider.http2 {
+            return http1::Client::new(url, headers, tls.map(Arc::new), connect_timeout).map(Self::Http1);
+        }
+        let tls = tls.map(|mut tls| {
+            // A server that does not speak it is to say so, rather than to choose something else.
+            tls.alpn_protocols = vec![b"h2".to_vec()];
+            Arc::new(tls)
+        });
+        let limits = http2::Limits {
+            streams: provider.http2_streams_per_connection,
+            connections: provider.http2_connections,
+            ping: provider.http2_ping,
+        };
+        http2::Client::new(url, headers, tls, connect_timeout, limits).map(Self::Http2)
+    }
+}
+
 fn sensitive(value: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(value).expect("the configuration has been checked for header values");
     value.set_sensitive(true);
@@ -244,7 +292,7 @@ fn shared_client(
 ) -> reqwest::Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .connect_timeout(stream.connect_timeout)
-        .pool_idle_timeout(http1::IDLE_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_proxy();
@@ -255,7 +303,6 @@ fn shared_client(
         None => builder.tls_certs_only([]),
     };
     match (http2, is_plain) {
-        // One stalled reader on a shared HTTP/2 connection can end its siblings; HTTP/2 is a choice per provider.
         (false, _) => builder.http1_only(),
         (true, true) => builder.http2_prior_knowledge(),
         (true, false) => builder,

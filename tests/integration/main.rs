@@ -41,3 +41,4 @@ mod timeouts;
 mod tls;
 mod translation;
 mod upstream_connections;
+mod upstream_http2;

@@ -10,7 +10,10 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::support::{DONE, FINISH, KEEP_ALIVE, Proxy, ROLE, Reply, Script, Upstream, logs, provider, soon, token};
+use crate::support::{
+    Client, DONE, FINISH, KEEP_ALIVE, Proxy, ROLE, Reply, Script, Upstream, chat, logs, provider, request, soon, token,
+    with_header,
+};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -237,4 +240,83 @@ async fn a_stream_that_was_committed_early_has_its_timeouts_although_keep_alives
     tokio::time::sleep(ms(200)).await;
     cue.notify_one();
     assert_event(&Reply::of(head).await, "idle_timeout").await;
+}
+
+// === A stream that trickles ===
+
+/// Half a second without enough is too long.
+fn at_least(rate: u32) -> impl FnOnce(&mut Stream) {
+    move |stream| {
+        stream.min_rate = Some(rate);
+        stream.min_rate_window = ms(500);
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_trickles_on_is_ended() {
+    let begun = || Script::stream().send([ROLE, &token("one")].concat());
+    for script in [
+        begun().repeat_every(": still here\n\n", 50, 1000),
+        begun().repeat_every(token("."), 200, 1000),
+        begun().append((0..1000).fold(Script::default(), |script, _| script.send("d").wait(50))),
+    ] {
+        let reply = reply_to(script.hang(), true, at_least(1000)).await;
+        assert!(reply.body.contains("one"));
+        assert_event(&reply, "min_rate").await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_too_slow_by_default() {
+    let script = Script::stream().send([ROLE, &token("one")].concat()).repeat_every(": still here\n\n", 200, 6);
+    let reply =
+        reply_to(script.send([FINISH, DONE].concat()).end(), true, |stream| stream.min_rate_window = ms(100)).await;
+    assert!(reply.body.ends_with(DONE), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_model_that_has_not_begun_to_speak_is_not_slow() {
+    let script = Script::stream().repeat_every(": busy\n\n", 100, 5).send(ROLE).repeat_every(": busy\n\n", 100, 8);
+    let reply = reply_to(script.send([&token("at last"), FINISH, DONE].concat()).end(), true, at_least(1000)).await;
+    assert!(reply.body.ends_with(DONE), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_model_that_speaks_slowly_or_pauses_to_think_is_not_too_slow() {
+    let slowly = Script::stream().send(ROLE).repeat_every(token("word"), 50, 30);
+    let words = token("word").repeat(20);
+    let with_pauses = Script::stream().send(ROLE).repeat_every(words, 300, 5);
+    for script in [slowly, with_pauses] {
+        let reply = reply_to(script.send([FINISH, DONE].concat()).end(), true, at_least(100)).await;
+        assert!(reply.body.ends_with(DONE), "{reply:?}");
+    }
+}
+
+/// What comes in many pieces is counted before it is whole.
+#[tokio::test]
+async fn an_event_that_is_long_in_coming_is_not_slow() {
+    let event = token(&"x".repeat(100_000));
+    let script =
+        event.as_bytes().chunks(2000).fold(Script::stream().send([ROLE, &token("one")].concat()), |script, piece| {
+            script.send(piece.to_vec()).wait(30)
+        });
+    let reply = reply_to(script.send([FINISH, DONE].concat()).end(), true, at_least(4000)).await;
+    assert!(reply.body.ends_with(DONE), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_makes_no_upstream_slow() {
+    let events = token(&"x".repeat(1000)).repeat(8000);
+    let pieces = events.as_bytes().chunks(16 * 1024).map(<[u8]>::to_vec);
+    let script = pieces.fold(Script::stream(), Script::send).send(FINISH).send(DONE).end();
+    let upstream = Upstream::start(script).await;
+    let proxy = Proxy::configured(&upstream, |config| at_least(1 << 20)(&mut config.stream)).await;
+    let mut client = Client::connect(proxy.address).await;
+    client.send(&with_header(&request("/v1/chat/completions", &chat(true)), "connection: close")).await;
+    for megabytes in [1, 2] {
+        client.read(megabytes << 20).await;
+        tokio::time::sleep(ms(1200)).await;
+    }
+    client.read_to_end().await;
+    assert!(client.body().ends_with(DONE.as_bytes()));
 }

@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 
 use super::framing::Framing;
 use super::pool::Pool;
-use super::socket::Socket;
+use crate::upstream::socket::Socket;
 
 /// A body that owns its connection: dropped early, it closes it; read to its end, it gives it back.
 #[derive(Debug)]

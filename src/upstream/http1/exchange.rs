@@ -16,7 +16,7 @@ use super::body::Body;
 use super::framing::Framing;
 use super::head;
 use super::pool::Pool;
-use super::socket::Socket;
+use crate::upstream::socket::Socket;
 
 pub(super) struct Exchange {
     socket: Socket,

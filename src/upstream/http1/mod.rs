@@ -6,16 +6,15 @@
 //! size; and dropping the body closes the connection there and then.
 //!
 //! Only what an exchange of a proxy needs is here: one request, written whole, and its response
-//! ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)). Uploads of unknown length and HTTP/2 go through reqwest.
+//! ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)). HTTP/2 is [`http2`](super::http2)'s concern; uploads of
+//! unknown length go through reqwest.
 
 mod body;
 pub mod chunked;
-mod connector;
 mod exchange;
 mod framing;
 mod head;
 mod pool;
-mod socket;
 
 use std::io;
 use std::sync::Arc;
@@ -27,12 +26,12 @@ use reqwest::Url;
 use tokio::time::Instant;
 
 pub use body::Body;
-use connector::{ConnectError, Connector};
 use exchange::{Broken, Exchange};
 use head::Opening;
-pub(super) use pool::IDLE_TIMEOUT;
 use pool::Pool;
-use socket::Socket;
+
+use super::connector::{ConnectError, Connector};
+use super::socket::Socket;
 
 /// A kept connection that ends so soon after a request, without a word, was being closed when the request met it. One that
 /// ends later may have ended over the request.
@@ -58,20 +57,15 @@ pub struct Request<'a> {
 /// Why there is no response.
 #[derive(Debug)]
 pub enum SendError {
-    /// No connection could be made.
-    Connect(Box<dyn std::error::Error + Send + Sync>),
-    /// No connection could be made in time.
-    ConnectTimeout,
+    /// There is no connection.
+    Connect(ConnectError),
     /// The connection broke, or what came over it was no HTTP.
     Broken(io::Error),
 }
 
 impl From<ConnectError> for SendError {
     fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Timeout => Self::ConnectTimeout,
-            ConnectError::Failed(cause) => Self::Connect(cause),
-        }
+        Self::Connect(error)
     }
 }
 

@@ -1,14 +1,11 @@
 //! Connections between two requests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::socket::Socket;
-
-/// Below what common servers allow an idle connection, so that a request seldom meets a closing one.
-pub(in crate::upstream) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::upstream::connector::IDLE_TIMEOUT;
+use crate::upstream::socket::Socket;
 
 /// The idle connections to one server. Nothing waits on them: they are looked at when one is needed, and now and then.
 #[derive(Debug, Default)]

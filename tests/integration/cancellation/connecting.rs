@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sluicegate::config::Config;
+use sluicegate::config::provider::Provider;
 use socket2::{Domain, Socket, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -52,10 +53,15 @@ impl BusyHost {
 }
 
 async fn proxy_before(host: &BusyHost) -> Proxy {
+    proxy_over(host, false).await
+}
+
+async fn proxy_over(host: &BusyHost, http2: bool) -> Proxy {
     let mut config = Config::for_testing();
     quiet(&mut config);
     config.stream.connect_timeout = Duration::from_secs(60);
-    config.providers.push(provider("upstream", &format!("http://127.0.0.1:{}/v1", host.port())));
+    let upstream = provider("upstream", &format!("http://127.0.0.1:{}/v1", host.port()));
+    config.providers.push(Provider { http2, ..upstream });
     Proxy::start(config).await
 }
 
@@ -69,6 +75,33 @@ async fn a_client_that_leaves_while_the_upstream_is_connected_to_ends_the_attemp
         let _client = leave(client, departure).await;
         host.is_called_by(0).await;
     }
+}
+
+#[tokio::test]
+async fn an_attempt_that_clients_share_ends_when_the_last_of_them_leaves() {
+    let mut host = BusyHost::start().await;
+    let proxy = proxy_over(&host, true).await;
+    for departure in DEPARTURES {
+        let first = Client::chat(proxy.address, true).await;
+        host.is_called_by(1).await;
+        let second = Client::chat(proxy.address, true).await;
+        proxy.has_read_everything().await;
+        let _first = leave(first, departure).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        host.is_called_by(1).await;
+        let _second = leave(second, departure).await;
+        host.is_called_by(0).await;
+    }
+    // And when it is left by the one that began it, it still serves the others.
+    let first = Client::chat(proxy.address, true).await;
+    host.is_called_by(1).await;
+    let _second = Client::chat(proxy.address, true).await;
+    proxy.has_read_everything().await;
+    drop(first);
+    let mut connection = host.accept().await;
+    let mut preface = [0; 24];
+    soon("the preface", connection.read_exact(&mut preface)).await.unwrap();
+    assert!(preface.starts_with(b"PRI * HTTP/2.0"));
 }
 
 /// Nobody reads the upload yet, so hyper does not look behind it.

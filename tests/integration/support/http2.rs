@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream, client, server};
@@ -11,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::script::{DONE, FINISH, ROLE, token};
 use super::{chat, soon};
 
 /// A connection with prior knowledge. Dropping it closes it.
@@ -29,6 +32,7 @@ impl Http2Client {
     /// Connects. Each stream may have `window` bytes under way.
     pub async fn connect_with(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
         let mut builder = client::Builder::new();
         builder.initial_window_size(window).initial_connection_window_size(1 << 30);
         let (requests, connection) = builder.handshake(socket).await.unwrap();
@@ -127,28 +131,63 @@ impl Http2Answer {
 /// A model server that speaks HTTP/2 and leaves it to the test what to answer. Everything of it ends when it is dropped.
 pub struct Http2Upstream {
     pub address: SocketAddr,
+    counts: Arc<Counts>,
     exchanges: mpsc::UnboundedReceiver<Http2Exchange>,
     task: JoinHandle<()>,
 }
 
+#[derive(Default)]
+struct Counts {
+    accepted: AtomicUsize,
+    open: AtomicUsize,
+}
+
 impl Http2Upstream {
     pub async fn start() -> Self {
+        Self::start_with(server::Builder::new()).await
+    }
+
+    /// One that allows so many streams on a connection.
+    pub async fn with_max_streams(max: u32) -> Self {
+        let mut builder = server::Builder::new();
+        builder.max_concurrent_streams(max);
+        Self::start_with(builder).await
+    }
+
+    async fn start_with(builder: server::Builder) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, exchanges) = mpsc::unbounded_channel();
+        let counts = Arc::<Counts>::default();
+        let counting = Arc::clone(&counts);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let sender = sender.clone();
+                socket.set_nodelay(true).unwrap();
+                let (sender, builder, counts) = (sender.clone(), builder.clone(), Arc::clone(&counting));
+                let number = counts.accepted.fetch_add(1, Ordering::SeqCst);
+                counts.open.fetch_add(1, Ordering::SeqCst);
                 connections.spawn(async move {
-                    let mut connection = server::handshake(socket).await.unwrap();
-                    while let Some(Ok((request, responder))) = connection.accept().await {
-                        let _ = sender.send(Http2Exchange { request, responder, body: None });
+                    if let Ok(mut connection) = builder.handshake(socket).await {
+                        while let Some(Ok((request, responder))) = connection.accept().await {
+                            let _ = sender.send(Http2Exchange { connection: number, request, responder, body: None });
+                        }
                     }
+                    counts.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, exchanges, task }
+        Self { address, counts, exchanges, task }
+    }
+
+    /// How many connections there have been.
+    pub fn accepted_count(&self) -> usize {
+        self.counts.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open.
+    pub fn connection_count(&self) -> usize {
+        self.counts.open.load(Ordering::SeqCst)
     }
 
     /// The base URL for a provider.
@@ -160,6 +199,20 @@ impl Http2Upstream {
     pub async fn request(&mut self) -> Http2Exchange {
         soon("a request to the upstream", self.exchanges.recv()).await.expect("the upstream runs")
     }
+
+    /// Waits for so many.
+    pub async fn requests(&mut self, count: usize) -> Vec<Http2Exchange> {
+        let mut exchanges = Vec::new();
+        while exchanges.len() < count {
+            exchanges.push(self.request().await);
+        }
+        exchanges
+    }
+
+    /// Whether a request has come that nobody has looked at.
+    pub fn has_request(&self) -> bool {
+        !self.exchanges.is_empty()
+    }
 }
 
 impl Drop for Http2Upstream {
@@ -170,6 +223,8 @@ impl Drop for Http2Upstream {
 
 /// A request at the upstream, and its answer as far as it has been given.
 pub struct Http2Exchange {
+    /// Which connection it came over, counted from 0.
+    pub connection: usize,
     pub request: Request<RecvStream>,
     responder: server::SendResponse<Bytes>,
     body: Option<SendStream<Bytes>>,
@@ -178,11 +233,22 @@ pub struct Http2Exchange {
 impl Http2Exchange {
     /// Sends a piece of an event stream; before the first, the response head.
     pub fn send(&mut self, piece: impl Into<Bytes>) {
-        let body = self.body.get_or_insert_with(|| {
+        self.try_send(piece).unwrap();
+    }
+
+    /// The same on a stream that may have been reset.
+    pub fn try_send(&mut self, piece: impl Into<Bytes>) -> Result<(), h2::Error> {
+        if self.body.is_none() {
             let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-            self.responder.send_response(head, false).unwrap()
-        });
-        body.send_data(piece.into(), false).unwrap();
+            self.body = Some(self.responder.send_response(head, false)?);
+        }
+        self.body.as_mut().unwrap().send_data(piece.into(), false)
+    }
+
+    /// Sends a whole, well-behaved stream.
+    pub fn answer(mut self, text: &str) {
+        self.send([ROLE, &token(text), FINISH, DONE].concat());
+        self.end();
     }
 
     /// Ends the event stream.

@@ -14,6 +14,9 @@ use tower_service::Service;
 
 use super::socket::Socket;
 
+/// Below what common servers allow an idle connection, so that a request seldom meets a closing one.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A server that has vanished without a word is noticed after about a minute of silence, or when it takes no more.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -21,9 +24,18 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why there is no connection.
-pub(super) enum ConnectError {
+#[derive(Debug, Clone)]
+pub enum ConnectError {
+    /// It could not be made in time.
     Timeout,
-    Failed(Box<dyn Error + Send + Sync>),
+    /// It could not be made.
+    Failed(Arc<dyn Error + Send + Sync>),
+}
+
+impl ConnectError {
+    pub(super) fn failed(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Failed(cause.into().into())
+    }
 }
 
 #[derive(Debug)]
@@ -31,7 +43,8 @@ pub(super) struct Connector {
     tcp: HttpConnector,
     server: Uri,
     tls: Option<(Tls, ServerName<'static>)>,
-    timeout: Duration,
+    /// How long connecting may take, from the look-up of the name to the end of the TLS handshake.
+    pub(super) timeout: Duration,
 }
 
 /// rustls's connector does not say anything of itself.
@@ -74,7 +87,7 @@ impl Connector {
             Ok(Ok(socket)) => Ok(socket),
             // The time ran out for the last of its addresses.
             Ok(Err(error)) if is_timeout(&*error) => Err(ConnectError::Timeout),
-            Ok(Err(error)) => Err(ConnectError::Failed(error)),
+            Ok(Err(error)) => Err(ConnectError::failed(error)),
             Err(_) => Err(ConnectError::Timeout),
         }
     }

@@ -40,6 +40,14 @@ impl Socket {
         })
     }
 
+    /// Whether both sides have agreed on HTTP/2. In clear there is no agreeing on anything: who configures it knows.
+    pub(super) fn may_speak_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     /// Whether the server has neither closed the connection nor said anything on it. A connection that is not is spent.
     pub(super) fn is_quiet(&self) -> bool {
         let tcp = match self {
@@ -50,7 +58,16 @@ impl Socket {
     }
 }
 
-/// For writing only; reading is done by [`Socket::poll_read_with`].
+/// For HTTP/2, whose frames are put together in a buffer of their connection's own.
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+        }
+    }
+}
+
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
