@@ -47,6 +47,7 @@ fn configure(config: &mut Config) {
     config.stream.commit_after = Duration::from_millis(30);
     config.stream.keep_alive = Some(Duration::from_millis(15));
     config.stream.headers_timeout = Duration::from_millis(150);
+    config.stream.response_timeout = Duration::from_millis(200);
     config.stream.first_token_timeout = Duration::from_millis(200);
     config.stream.idle_timeout = Duration::from_millis(150);
     config.health.cool_down = Duration::from_millis(20);
