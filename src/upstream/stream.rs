@@ -59,7 +59,7 @@ pub struct Translating {
 /// # Errors
 ///
 /// [`Failure`] with the last target's [`Error`]. Whether another is asked, or the same again, is a matter of what that is
-/// ([`retry::verdict`](super::retry)), and of `[retry]` in the configuration.
+/// and of `[retry]` in the configuration.
 pub async fn open_stream(question: Question, config: StreamConfig, started: Instant) -> Result<OpenStream, Failure> {
     let goal = FirstContent { question: &question, config: &config };
     let done = attempts::until_answered(&question, &goal, started, config.total_timeout).await?;
