@@ -142,6 +142,25 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// As much is running or waiting on a WebSocket connection as may.
+    TooManyOnConnection {
+        /// The key that bounds it, with its section.
+        key: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A WebSocket connection has lasted as long as it may.
+    ConnectionTooOld {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The response that a request goes on from is not known here.
+    PreviousResponseNotFound {
+        /// Its id.
+        id: String,
+    },
+    /// No response that runs on a WebSocket connection is the one meant.
+    ResponseNotFound,
 
     /// The upstream answered with an error status.
     UpstreamStatus {
@@ -249,7 +268,11 @@ impl Error {
             | Self::MethodNotAllowed
             | Self::StreamNotFound
             | Self::StreamStopped { .. }
-            | Self::TooManyStreams { .. } => Origin::Client,
+            | Self::TooManyStreams { .. }
+            | Self::TooManyOnConnection { .. }
+            | Self::ConnectionTooOld { .. }
+            | Self::PreviousResponseNotFound { .. }
+            | Self::ResponseNotFound => Origin::Client,
             Self::UpstreamStatus { .. }
             | Self::UpstreamReported { .. }
             | Self::UpstreamTimeout { .. }
@@ -282,6 +305,10 @@ impl Error {
             Self::StreamNotFound => "stream_not_found",
             Self::StreamStopped { .. } => "stream_stopped",
             Self::TooManyStreams { .. } => "too_many_streams",
+            Self::TooManyOnConnection { .. } => "websocket_stream_limit_reached",
+            Self::ConnectionTooOld { .. } => "websocket_connection_limit_reached",
+            Self::PreviousResponseNotFound { .. } => "previous_response_not_found",
+            Self::ResponseNotFound => "response_not_found",
             Self::UpstreamStatus { .. } => "upstream_status",
             Self::UpstreamReported { .. } => "upstream_error",
             Self::UpstreamTimeout { phase, .. } => phase.key(),
@@ -298,18 +325,22 @@ impl Error {
     /// The HTTP status of a response that could not begin otherwise.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::InvalidRequest { .. } | Self::Untranslatable { .. } | Self::WrongDialect { .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::InvalidRequest { .. }
+            | Self::Untranslatable { .. }
+            | Self::WrongDialect { .. }
+            | Self::ConnectionTooOld { .. }
+            | Self::PreviousResponseNotFound { .. } => StatusCode::BAD_REQUEST,
             Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::HostRefused | Self::OriginRefused => StatusCode::FORBIDDEN,
-            Self::ModelNotFound { .. } | Self::PathNotFound | Self::StreamNotFound => StatusCode::NOT_FOUND,
+            Self::ModelNotFound { .. } | Self::PathNotFound | Self::StreamNotFound | Self::ResponseNotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::StreamStopped { .. } => StatusCode::GONE,
-            Self::TooManyStreams { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyStreams { .. } | Self::TooManyOnConnection { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UpstreamStatus { status, .. } => *status,
             Self::UpstreamReported { status, .. } => status.unwrap_or(StatusCode::BAD_GATEWAY),

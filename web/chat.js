@@ -1,113 +1,56 @@
 // The chat page: sends a conversation to /v1/chat/completions and shows the answer as it streams in.
 // Whatever comes from the server or the reader reaches the page as text nodes, never as markup.
 
+import { EventStream, StreamError } from "./sluicegate.js";
+
+/** @typedef {import("./sluicegate.js").Options} Options */
 /** @typedef {"waiting"|"thinking"|"streaming"|"done"|"stopped"|"cut"|"error"} State */
 /** @typedef {{role: string, content: string}} Message */
 /** @typedef {{question: string, answer: Answer}} Exchange */
+/** @typedef {{leave: AbortController, stream?: EventStream}} Running an answer under way, and its stream once that has a name */
 
-// ---- Server-sent events -----------------------------------------------------------------------
-
-/**
- * The lines of a byte stream, ended by LF, CRLF or CR. An unended last line is dropped.
- *
- * A connection that breaks reads as one that ends: whether an answer is whole is told by what it said
- * (`finish_reason`, `[DONE]`), not by how the connection closed.
- * @param {ReadableStream<Uint8Array>} stream @returns {AsyncGenerator<string>}
- */
-async function* readLines(stream) {
-  const reader = stream.getReader();
-  const decoder = new TextDecoder();
-  let rest = "";
-  try {
-    for (let ended = false; !ended;) {
-      const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-      ended = done;
-      rest += decoder.decode(value, { stream: !ended });
-      // A CR at the very end may be the first half of a CRLF, so it waits for what follows.
-      const lines = rest.split(ended ? /\r\n|\n|\r/ : /\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? "";
-      yield* lines;
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-/**
- * The data of each event in an event stream. Comments and other fields are skipped, and an event that
- * no blank line ended is dropped, as the standard asks.
- * @param {ReadableStream<Uint8Array>} stream @returns {AsyncGenerator<string>}
- */
-export async function* readEvents(stream) {
-  /** @type {string[]} */
-  let data = [];
-  for await (const line of readLines(stream)) {
-    if (line !== "") {
-      // A comment is a line whose field name is empty.
-      const [, field, value] = /** @type {RegExpExecArray} */ (/^([^:]*):? ?(.*)$/s.exec(line));
-      if (field === "data") data.push(value);
-    } else if (data.length > 0) {
-      yield data.join("\n");
-      data = [];
-    }
-  }
-}
+/** What this tab remembers of itself over a reload: the conversation, and the stream of the answer under way. */
+const NAME = "chat";
 
 // ---- The API ----------------------------------------------------------------------------------
 
-/** A failure the server reported, or one met on the way to it. */
-class ApiError extends Error {
-  /** @param {{message?: string, type?: string, code?: string|number}} error @param {Response} [response] */
-  constructor({ message, type, code }, response) {
-    super(message || "The server reported an error without a message.");
-    this.status = response?.status;
-    const wait = response?.headers.get("retry-after");
-    // Retry-After is a number of seconds or a date.
-    const retry = wait && `retry after ${wait}${/^\d+$/.test(wait) ? " s" : ""}`;
-    /** What is known besides the message. */
-    this.facts = [this.status && `HTTP ${this.status}`, type, code, retry].filter(Boolean).join("  ·  ");
-  }
-}
-
-/** @param {string} path @param {RequestInit} [init] @throws {ApiError} unless the server answers with success */
-async function request(path, init = {}) {
-  const headers = new Headers(init.headers);
-  if (apiKey) headers.set("authorization", `Bearer ${apiKey}`);
-  const response = await fetch(path, { ...init, headers }).catch(() => {
-    throw new ApiError({ message: "The server could not be reached.", type: "network_error" });
+/** @param {string} path @throws {StreamError} unless the server answers with success */
+async function request(path) {
+  const response = await fetch(path, { headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {} }).catch(() => {
+    throw new StreamError({ message: "The server could not be reached.", type: "network_error" });
   });
   if (response.ok) return response;
-  const body = await response.json().catch(() => null);
-  throw new ApiError(body?.error ?? { message: "The server could not answer the request." }, response);
+  throw await StreamError.of(response);
 }
 
-/**
- * Streams the answer to a conversation: `chat.completion.chunk`s, and `[DONE]` as it stands.
- * @param {string} model @param {Message[]} messages @param {AbortSignal} signal @returns {AsyncGenerator<any>}
- */
-async function* complete(model, messages, signal) {
-  const response = await request("/v1/chat/completions", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
-    signal,
-  });
-  for await (const data of readEvents(/** @type {ReadableStream<Uint8Array>} */ (response.body))) {
-    if (data === "[DONE]") {
-      yield data;
-      return; // whenever the server may close the connection
-    }
-    const chunk = JSON.parse(data);
-    if (chunk.error) throw new ApiError(chunk.error);
-    yield chunk;
-  }
+/** Asks for the answer to a conversation. @param {string} model @param {Message[]} messages @param {Options} options */
+function complete(model, messages, options) {
+  const body = { model, messages, stream: true, stream_options: { include_usage: true } };
+  return EventStream.post("/v1/chat/completions", { body, ...options });
+}
+
+/** Goes on with the answer that was under way when the page was left, from its start. @param {Options} options */
+async function goOn(options) {
+  const stream = await EventStream.resume(NAME, { from: "start", ...options });
+  if (stream) return stream;
+  throw new StreamError({ message: "The page was left before the answer had begun.", code: "stream_cut" });
+}
+
+/** What is known of a failure besides its message. @param {StreamError} error */
+function factsOf({ status, type, code, retryAfter }) {
+  // Retry-After is a number of seconds or a date.
+  const retry = retryAfter && `retry after ${retryAfter}${/^\d+$/.test(retryAfter) ? " s" : ""}`;
+  return [status && `HTTP ${status}`, type, code, retry].filter(Boolean).join("  ·  ");
 }
 
 // ---- One answer -------------------------------------------------------------------------------
 
+/** Milliseconds since the epoch, by a clock that does not jump: a reload begins a new one. */
+const now = () => performance.timeOrigin + performance.now();
+
 /** Times an answer and counts its tokens. Times are in milliseconds. */
 class Meter {
-  started = performance.now();
+  started = now();
   first = 0;
   last = 0;
   ended = 0;
@@ -117,7 +60,7 @@ class Meter {
 
   /** Notes a chunk that carried something. It is close to one token, which is the estimate. */
   count() {
-    this.last = performance.now();
+    this.last = now();
     this.first ||= this.last;
     this.chunks += 1;
   }
@@ -133,7 +76,7 @@ class Meter {
       first: this.first ? `${Math.round(this.first - this.started)} ms` : "–",
       rate: flow > 20 ? `${about}${(((tokens - 1) * 1000) / flow).toFixed(1)} tok/s` : "–",
       tokens: tokens ? `${about}${tokens}` : "–",
-      time: seconds((this.ended || performance.now()) - this.started),
+      time: seconds((this.ended || now()) - this.started),
     };
   }
 }
@@ -171,6 +114,9 @@ const STATUS = {
   error: "Answer failed",
 };
 
+/** The states in which nothing more comes. */
+const SETTLED = ["done", "stopped", "cut", "error"];
+
 /** What a complete answer may still need said about its `finish_reason`. @type {Record<string, string>} */
 const FINISH_NOTICE = {
   length: "The answer reached its token limit.",
@@ -180,8 +126,6 @@ const FINISH_NOTICE = {
 /** An assistant message: takes chunks, shows them, and settles in one of the final states. */
 class Answer {
   text = "";
-  /** Whether the server said that the answer is whole. */
-  whole = false;
   meter = new Meter();
   element = clone("assistant-template");
   #parts = partsOf(this.element);
@@ -197,7 +141,57 @@ class Answer {
     this.tick();
   }
 
-  /** @param {any} chunk a `chat.completion.chunk`, or `[DONE]` */
+  /** One as it was when the page was left. @param {any} kept */
+  static restore({ model, state, text, thought, calls, notice, error, thinking, meter }) {
+    const answer = new Answer(model);
+    const tool_calls = calls.map((/** @type {any} */ call, /** @type {number} */ index) => ({ index, function: call }));
+    answer.take({ choices: [{ delta: { reasoning: thought, content: text, tool_calls } }] });
+    Object.assign(answer.meter, meter);
+    if (error) answer.#showError(error);
+    if (SETTLED.includes(state)) answer.#settle(state, notice);
+    answer.#thought = thinking;
+    answer.tick();
+    return answer;
+  }
+
+  /** What is to be known of it to restore it. */
+  get kept() {
+    flush();
+    const parts = this.#parts;
+    const error = parts.error.hidden ? null : { message: parts["error-message"].textContent, facts: parts["error-facts"].textContent };
+    return {
+      model: parts.who.textContent,
+      state: this.element.dataset.state,
+      text: this.text,
+      thought: parts["reasoning-text"].textContent,
+      calls: this.#calls.map((call) => ({ name: call["tool-name"].textContent, arguments: call["tool-arguments"].textContent })),
+      notice: parts.notice.textContent,
+      error,
+      thinking: this.#thought,
+      meter: this.meter,
+    };
+  }
+
+  get isSettled() {
+    return SETTLED.includes(this.element.dataset.state ?? "");
+  }
+
+  /** Takes back what it has said, for it comes again from the start. Its times stay. */
+  takeBack() {
+    flush();
+    for (const name of ["text", "reasoning-text", "tools"]) this.#parts[name].replaceChildren();
+    this.text = "";
+    this.#calls = [];
+    this.meter.chunks = 0;
+  }
+
+  /** Says whether the connection is lost for now. @param {boolean} lost */
+  setLost(lost) {
+    this.element.toggleAttribute("data-lost", lost);
+    if (this.element.isConnected) announce(lost ? "Reconnecting" : STATUS[/** @type {State} */ (this.element.dataset.state)]);
+  }
+
+  /** @param {any} chunk a `chat.completion.chunk` */
   take(chunk) {
     const choice = chunk.choices?.[0];
     const { content, reasoning, reasoning_content, tool_calls } = choice?.delta ?? {};
@@ -209,13 +203,12 @@ class Answer {
     for (const call of calls) this.#call(call);
     this.meter.reported = chunk.usage?.completion_tokens ?? this.meter.reported;
     this.#notice ||= FINISH_NOTICE[choice?.finish_reason] ?? "";
-    this.whole ||= chunk === "[DONE]" || Boolean(choice?.finish_reason);
   }
 
   /** @param {string} text */
   #think(text) {
     if (!this.#thought.from) {
-      this.#thought.from = performance.now();
+      this.#thought.from = now();
       this.#parts.reasoning.hidden = false;
       this.#parts.reasoning.open = true;
       this.#enter("thinking");
@@ -242,25 +235,30 @@ class Answer {
     write(this.#calls[index]["tool-arguments"], part?.arguments ?? "");
   }
 
-  /** The stream is over: says how it went. @param {boolean} aborted */
-  end(aborted) {
-    const empty = this.meter.chunks === 0 ? "The answer is empty." : "";
-    if (this.whole) this.#settle("done", this.#notice || empty);
-    else if (aborted) this.#settle("stopped", "You stopped this answer.");
-    else this.#settle("cut", "The stream ended before the answer was finished.");
+  /** All of it has come. */
+  end() {
+    this.#settle("done", this.#notice || (this.meter.chunks === 0 ? "The answer is empty." : ""));
   }
 
-  /** @param {any} error */
-  fail({ message, facts = "" }) {
+  /** No more of it will come. @param {any} error */
+  fail(error) {
+    if (error.name === "AbortError") return this.#settle("stopped", "You stopped this answer.");
+    if (["stream_cut", "connection_lost"].includes(error.code)) return this.#settle("cut", error.message);
+    this.#showError({ message: error.message, facts: factsOf(error) });
+    this.#settle("error", "");
+  }
+
+  /** @param {{message: string, facts: string}} error */
+  #showError({ message, facts }) {
     this.#parts["error-message"].textContent = message;
     this.#parts["error-facts"].textContent = facts;
     this.#parts.error.hidden = false;
-    this.#settle("error", "");
   }
 
   /** @param {State} state @param {string} notice */
   #settle(state, notice) {
-    this.meter.ended = performance.now();
+    this.meter.ended ||= now();
+    this.element.removeAttribute("data-lost");
     flush();
     // One text node again, so that a character split between two chunks joins up.
     this.element.normalize();
@@ -279,7 +277,7 @@ class Answer {
     if (dataset.state === "thinking") {
       // Folded away once; from then on it is the reader's to open and close.
       this.#parts.reasoning.open = false;
-      this.#thought.until = performance.now();
+      this.#thought.until = now();
     }
     dataset.state = state;
     // An answer of a chat that was given up has nobody to tell.
@@ -290,7 +288,7 @@ class Answer {
   tick() {
     for (const [name, value] of Object.entries(this.meter.read())) this.#parts[name].textContent = value;
     const { from, until } = this.#thought;
-    const thought = seconds((until || performance.now()) - from);
+    const thought = seconds((until || now()) - from);
     this.#parts.thought.textContent = `${until ? "Thought" : "Thinking"} for ${thought}`;
   }
 }
@@ -300,8 +298,37 @@ class Answer {
 /** @type {Exchange[]} */
 let exchanges = [];
 
-/** The answer under way. @type {AbortController|null} */
+/** @type {Running|null} */
 let running = null;
+
+/** Whether the page is about to go: what breaks from then on breaks for that reason, and is not to be kept. */
+let leaving = false;
+
+function leave() {
+  save();
+  leaving = true;
+  setTimeout(() => (leaving = false), 3000); // It may stay after all.
+}
+
+/** Keeps the conversation for this tab, as far as it has come. */
+function save() {
+  if (leaving) return;
+  const kept = exchanges.map(({ question, answer }) => ({ question, answer: answer.kept }));
+  remember("sessionStorage", NAME, kept.length > 0 ? JSON.stringify(kept) : "");
+}
+
+/** Shows the conversation that this tab had before it was reloaded, and goes on with the answer that was under way. */
+function restore() {
+  const kept = JSON.parse(recall("sessionStorage", NAME) || "[]");
+  for (const { question, answer } of kept) show(question, Answer.restore(answer));
+  const last = exchanges.at(-1);
+  if (!last) return;
+  jumpToEnd();
+  if (last.answer.isSettled) return;
+  ui.input.focus(); // or Stop would take it
+  last.answer.setLost(true);
+  stream(last.answer, goOn);
+}
 
 /**
  * The conversation as the API takes it. A question that got no answer is left out once the next one is
@@ -319,15 +346,20 @@ function messages() {
   ];
 }
 
-/** @param {string} question */
-function ask(question) {
+/** @param {string} question @param {Answer} answer */
+function show(question, answer) {
   const user = clone("user-template");
   partsOf(user).text.textContent = question;
-  const answer = new Answer(ui.model.value);
   exchanges.push({ question, answer });
   ui.log.append(user, answer.element);
   ui.welcome.hidden = true;
-  stream(answer);
+}
+
+/** @param {string} question */
+function ask(question) {
+  const answer = new Answer(ui.model.value);
+  show(question, answer);
+  stream(answer, (options) => complete(ui.model.value, messages(), options));
 }
 
 /** Asks the last question again, in place of the answer it got. */
@@ -337,48 +369,70 @@ function retry() {
   const answer = new Answer(ui.model.value);
   exchange.answer.element.replaceWith(answer.element);
   exchange.answer = answer;
-  stream(answer);
+  stream(answer, (options) => complete(ui.model.value, messages(), options));
 }
 
-/** Streams the last exchange's answer, to whatever end it comes. @param {Answer} answer */
-async function stream(answer) {
-  const controller = new AbortController();
-  const { signal } = controller;
-  setRunning(controller);
+/**
+ * Streams the last exchange's answer, to whatever end it comes.
+ * @param {Answer} answer @param {(options: Options) => Promise<EventStream>} open
+ */
+async function stream(answer, open) {
+  /** @type {Running} */
+  const mine = { leave: new AbortController() };
+  setRunning(mine);
   jumpToEnd();
+  save();
   const ticking = setInterval(() => answer.tick(), 100);
   try {
-    for await (const chunk of complete(ui.model.value, messages(), signal)) answer.take(chunk);
-    answer.end(signal.aborted);
+    const onState = (/** @type {string} */ state) => answer.setLost(state === "reconnecting");
+    mine.stream = await open({ name: NAME, key: apiKey, signal: mine.leave.signal, onState });
+    if (mine.leave.signal.aborted) await mine.stream.stop(); // It had no name yet.
+    // What was shown before a reload makes room for what comes again, when that comes.
+    let isNew = answer.meter.chunks === 0;
+    for await (const { json } of mine.stream) {
+      if (!isNew) answer.takeBack();
+      isNew = true;
+      answer.take(json ?? {});
+    }
+    answer.end();
   } catch (/** @type {any} */ error) {
-    signal.aborted ? answer.end(true) : answer.fail(error);
+    // The tab is a copy of one that goes on with its chat.
+    if (error.code === "another_tab") return newChat();
+    answer.fail(error);
     if (error.status === 401) askForKey();
   } finally {
     clearInterval(ticking);
     // A new chat may have an answer of its own under way by now.
-    if (running === controller) setRunning(null);
+    if (running === mine) setRunning(null);
+    save();
   }
 }
 
-/** Shows Send or Stop, which share a place, so focus passes between them. @param {AbortController|null} controller */
-function setRunning(controller) {
-  running = controller;
+/** Shows Send or Stop, which share a place, so focus passes between them. @param {Running|null} answer */
+function setRunning(answer) {
+  running = answer;
   const focused = document.activeElement;
-  ui.send.hidden = Boolean(controller);
-  ui.stop.hidden = !controller;
+  ui.send.hidden = Boolean(answer);
+  ui.stop.hidden = !answer;
   // Whoever asked with a button that is gone by now can stop with the same key.
-  if (controller && focused !== ui.input) ui.stop.focus();
-  if (!controller && focused === ui.stop) ui.send.focus();
-  document.body.toggleAttribute("data-running", Boolean(controller));
+  if (answer && focused !== ui.input) ui.stop.focus();
+  if (!answer && focused === ui.stop) ui.send.focus();
+  document.body.toggleAttribute("data-running", Boolean(answer));
 }
 
-function stop() {
-  running?.abort();
+async function stop() {
+  const { leave, stream } = running ?? {};
+  // Before it has a name, to leave is to stop.
+  if (!stream) return leave?.abort();
+  await stream.stop().catch(() => {
+    announce("Answer stopped here. The server could not be told, and stops when nobody comes back");
+  });
 }
 
 function newChat() {
   stop();
   exchanges = [];
+  save();
   following = false;
   ui.log.replaceChildren();
   ui.welcome.hidden = false;
@@ -411,7 +465,7 @@ async function loadModels() {
     const chosen = recall("localStorage", "model");
     ui.model.replaceChildren(...data.map((/** @type {{id: string}} */ { id }) => new Option(id, id, false, id === chosen)));
     ui["key-form"].hidden = true;
-    announce(data.length > 0 ? "Ready" : "The server offers no models");
+    if (!running) announce(data.length > 0 ? "Ready" : "The server offers no models");
   } catch (/** @type {any} */ error) {
     ui.model.replaceChildren(new Option("No models", ""));
     error.status === 401 ? askForKey() : announce(`The models could not be loaded. ${error.message}`);
@@ -585,5 +639,14 @@ on(ui.scroller, "scroll", noteScroll);
 on(ui.latest, "click", jumpToEnd);
 new ResizeObserver(followEnd).observe(ui.scroller);
 
+on(document, "visibilitychange", save);
+on(window, "pagehide", save);
+on(window, "beforeunload", leave);
+
 showTheme();
+try {
+  restore();
+} catch {
+  newChat(); // An earlier version of this page may have kept something else.
+}
 loadModels();

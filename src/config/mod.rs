@@ -14,6 +14,7 @@ pub mod server;
 pub mod stream;
 pub mod translation;
 mod units;
+pub mod websocket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,6 +33,7 @@ use resume::Resume;
 use server::{Cors, Server};
 use stream::Stream;
 use translation::Translation;
+use websocket::WebSocket;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
 const ENVIRONMENT_PREFIX: &str = "SLUICEGATE__";
@@ -54,6 +56,8 @@ pub struct Config {
     pub queue: Queue,
     /// Streams that outlive the connection they were asked over.
     pub resume: Resume,
+    /// Connections over which many responses are asked for.
+    pub websocket: WebSocket,
     /// Requests to providers that do not speak the client's dialect.
     pub translation: Translation,
     /// Log lines.

@@ -52,6 +52,18 @@ impl fmt::Display for Error {
             Self::TooManyStreams { key, limit } => {
                 write!(f, "There are {limit} resumable streams already (resume.{key}). Stop one, or ask for one that is not resumable.")
             }
+            Self::TooManyOnConnection { key, limit } => {
+                write!(f, "More is running or waiting on this connection than may ({key} = {limit}). Wait for something to end, or open another connection.")
+            }
+            Self::ConnectionTooOld { limit } => {
+                let limit = humantime::format_duration(*limit);
+                write!(f, "This connection has lasted {limit} (websocket.max_age). Open another one and go on there.")
+            }
+            Self::PreviousResponseNotFound { id } => write!(
+                f,
+                "Previous response `{id}` is not known on this connection. Send the whole `input`, without `previous_response_id`."
+            ),
+            Self::ResponseNotFound => f.write_str("No such response is running on this connection."),
             Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),
             Self::UpstreamTimeout { provider, phase, limit } => {
                 let limit = humantime::format_duration(*limit);

@@ -20,6 +20,7 @@ use super::resumable::Streams;
 use super::routes;
 use super::shell::Shell;
 use super::state::{Shutdown, State};
+use super::websocket::Switch;
 use crate::config::server::Server;
 use crate::relay::guard::Peer;
 use crate::stream_log::registry::Registry;
@@ -79,7 +80,8 @@ pub async fn serve(
     let listen: IpAddr = listener.local_addr()?.ip();
     let streams = Streams::new(registry);
     let (router, peer) = (routes::router(), Peer::default());
-    let shell = Shell { router, state, listen, peer, shutdown: shutdown.clone(), streams: streams.clone() };
+    let switch = Switch::default();
+    let shell = Shell { router, state, listen, peer, shutdown: shutdown.clone(), streams: streams.clone(), switch };
     let listening = Arc::new(Listening { config, tls, shell });
     let tasks = TaskTracker::new();
     loop {
@@ -140,7 +142,8 @@ async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
     let config = &listening.config;
     let peer = Peer::default();
     let io = ClientStream::new(Arc::clone(socket), peer.clone(), config.write_timeout);
-    let shell = Shell { peer, ..listening.shell.clone() };
+    let shell = Shell { peer, switch: Switch::default(), ..listening.shell.clone() };
+    let (switch, state) = (shell.switch.clone(), shell.state.clone());
     match &listening.tls {
         None => {
             if let Some(protocol) = greet(Protocol::detect(socket), listening).await {
@@ -154,6 +157,7 @@ async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
             }
         }
     }
+    switch.proceed(state).await;
 }
 
 /// Gives a client the time it has for its first words. One that has said nothing when a shutdown begins loses nothing.

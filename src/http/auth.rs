@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, Uri};
 
+use super::websocket::key_in_protocols;
 use crate::config::client_key::{ClientKey, Digest};
 use crate::dialect::{Dialect, Gemini};
 use crate::error::Error;
@@ -35,8 +36,9 @@ impl Keys {
         if self.is_open() {
             return Ok(None);
         }
-        let presented = [bearer(headers), only(headers, X_API_KEY), only(headers, X_GOOG_API_KEY), in_query(uri)];
-        let mut presented = presented.into_iter().flatten().peekable();
+        let in_header = [bearer(headers), only(headers, X_API_KEY), only(headers, X_GOOG_API_KEY)];
+        let elsewhere = [in_query(uri), key_in_protocols(headers)];
+        let mut presented = in_header.into_iter().chain(elsewhere).flatten().peekable();
         presented.peek().ok_or(Error::MissingKey)?;
         // SDKs that find both kinds of key in their environment send both.
         let caller = presented.find_map(|key| self.0.get(&Digest::of(key.trim())));

@@ -99,7 +99,7 @@ pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint:
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let request_id = context.record.request_id();
     let translation = if Translation::is_needed(context.dialect, targets) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = now();
         if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
             return Ok(Asked::Nothing(answer));
         }
@@ -134,8 +134,13 @@ pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint:
     Ok(if stream { Asked::Stream(question) } else { Asked::Answer(question) })
 }
 
+/// The time since 1970.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// What whoever writes the answer to `request` in other words must know.
-fn answer_context(request: ChatRequest, shape: Shape, now: Duration) -> AnswerContext {
+pub(super) fn answer_context(request: ChatRequest, shape: Shape, now: Duration) -> AnswerContext {
     AnswerContext {
         id: ids::digest_of(&request_id::generate(), 24),
         created: now.as_secs(),
@@ -182,7 +187,7 @@ pub(super) async fn open(
 }
 
 /// The error that the client is told when all attempts have failed.
-fn refuse(context: &Context, failure: Failure) -> Error {
+pub(super) fn refuse(context: &Context, failure: Failure) -> Error {
     note(context, &failure.trail);
     failure.error
 }

@@ -27,6 +27,7 @@ mod stalled;
 pub mod state;
 mod streams;
 pub mod tls;
+mod websocket;
 mod whole;
 
 pub use accept::{listen, serve};

@@ -1,4 +1,4 @@
-//! The chat page: three files compiled into the binary.
+//! The chat page, and the module for other pages that it is built on: four files compiled into the binary.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -24,6 +24,11 @@ pub(super) async fn style() -> Response {
 /// `GET /chat.js`
 pub(super) async fn script() -> Response {
     file("text/javascript; charset=utf-8", include_bytes!("../../web/chat.js"))
+}
+
+/// `GET /sluicegate.js`, at a URL that stays: pages of other origins import it from here.
+pub(super) async fn module() -> Response {
+    file("text/javascript; charset=utf-8", include_bytes!("../../web/sluicegate.js"))
 }
 
 fn file(content_type: &'static str, content: &'static [u8]) -> Response {

@@ -59,7 +59,8 @@ impl Protocol {
     }
 }
 
-/// Serves requests until the client leaves, something breaks, or a shutdown has let the last response go.
+/// Serves requests until the client leaves, something breaks, a shutdown has let the last response go, or something else than HTTP has
+/// been agreed on.
 ///
 /// Boxed, so that a connection's task, of which there is one for every client, is as large as its own protocol needs and not
 /// as the largest one would.
@@ -74,7 +75,7 @@ pub(super) fn converse(
     match protocol {
         Protocol::Http1 => Box::pin(async move {
             let draining = shell.shutdown.draining.clone();
-            let mut connection = pin!(http1(&config).serve_connection(io, shell));
+            let mut connection = pin!(http1(&config).serve_connection(io, shell).with_upgrades());
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = draining.cancelled() => connection.as_mut().graceful_shutdown(),

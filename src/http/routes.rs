@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::routing::{any, get, post};
 
-use super::{background, chat, health, models, ollama, page, passthrough, streams};
+use super::{background, chat, health, models, ollama, page, passthrough, streams, websocket};
 use crate::dialect;
 use crate::error::Error;
 
-/// Paths that need no key: the chat page and what watches over the process.
-pub(super) const PUBLIC: [&str; 5] = ["/", "/chat.css", "/chat.js", "/livez", "/readyz"];
+/// Paths that need no key: the chat page, its module and what watches over the process.
+pub(super) const PUBLIC: [&str; 6] = ["/", "/chat.css", "/chat.js", "/sluicegate.js", "/livez", "/readyz"];
 
 /// The table. It has no layers: what every request goes through is in [`super::shell`].
 ///
@@ -26,12 +26,14 @@ pub(super) fn router() -> Router {
         .route("/", get(page::index))
         .route("/chat.css", get(page::style))
         .route("/chat.js", get(page::script))
+        .route("/sluicegate.js", get(page::module))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/v1/streams", get(streams::list).post(streams::create))
         .route("/v1/streams/{id}", get(streams::read).delete(streams::stop))
         .route("/v1/responses/{*below}", any(background::reach))
         .route("/v1/chat/completions", get(passthrough::pass))
+        .route("/v1/responses", get(websocket::open))
         .route("/v1/models/{*id}", get(models::get).delete(passthrough::pass))
         .route("/v1beta/models/{*id}", get(models::get))
         .route("/api/show", post(ollama::show))

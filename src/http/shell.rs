@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::cors::Page;
 use super::resumable::Streams;
 use super::state::{Context, Shutdown, State};
+use super::websocket::{self, Switch};
 use super::{body, error, headers, host, request_id, routes, streams};
 use crate::dialect::{self, Dialect};
 use crate::error::Error;
@@ -32,6 +33,7 @@ pub(super) struct Shell {
     pub(super) peer: Peer,
     pub(super) shutdown: Shutdown,
     pub(super) streams: Streams,
+    pub(super) switch: Switch,
 }
 
 impl hyper::service::Service<http::Request<Incoming>> for Shell {
@@ -46,7 +48,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Shell {
 }
 
 impl Shell {
-    pub(super) async fn answer(self, request: Request) -> Response {
+    pub(super) async fn answer(self, mut request: Request) -> Response {
         let request_id = request_id::of(request.headers());
         let path = streams::path_for_log(request.uri().path()).to_owned();
         let record = Record::new(request_id, request.method().clone(), path);
@@ -54,7 +56,10 @@ impl Shell {
         let dialect = dialect::of_client(request.uri().path(), request.headers());
         let mut page = Page::Foreign;
         let deadline = self.shutdown.deadline.clone();
-        let Self { peer, shutdown, streams, .. } = self;
+        let Self { peer, shutdown, streams, switch, .. } = self;
+        if websocket::is_wanted(&request) {
+            request.extensions_mut().insert(switch);
+        }
         let context = Context { state, dialect, record: record.clone(), peer, shutdown, streams };
         let result = tokio::select! {
             result = admit(request, context, self.listen, self.router, &mut page) => result,
@@ -88,7 +93,9 @@ async fn admit(
     if let Some(answer) = page.preflight(request.method(), request.headers()) {
         return answer;
     }
-    if *page == Page::Foreign && context.state.keys.is_open() {
+    // What comes over a WebSocket every page may read, so that a key alone does not let one in.
+    let is_told = request.extensions().get::<Switch>().is_some();
+    if *page == Page::Foreign && (context.state.keys.is_open() || is_told) {
         return Err(Error::OriginRefused);
     }
     // 3. Does it have a key, or what stands for one?

@@ -22,6 +22,8 @@ pub enum Outcome {
     ClientGone,
     /// The client stayed but stopped reading.
     ClientStalled,
+    /// The client stopped the answer and stayed.
+    Cancelled,
     /// The request was refused for its sender's fault.
     Rejected,
     /// The upstream failed.
@@ -41,6 +43,7 @@ impl Outcome {
             Self::Completed => "completed",
             Self::ClientGone => "client_gone",
             Self::ClientStalled => "client_stalled",
+            Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::UpstreamFailed => "upstream_failed",
             Self::TimedOut(phase) => phase,

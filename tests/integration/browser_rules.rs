@@ -142,6 +142,7 @@ async fn an_allowed_page_may_read_answers_streams_and_errors_alike() {
         (Method::GET, "/v1/models", vec![], "", 200),
         (Method::GET, "/v1/files", vec![], "", 200),
         (Method::GET, "/livez", vec![], "", 200),
+        (Method::GET, "/sluicegate.js", vec![], "", 200),
         (Method::GET, "/v1/models/none", vec![], "", 404),
         (Method::GET, "/nope", vec![], "", 404),
         (Method::PUT, "/v1/chat/completions", vec![], "", 405),

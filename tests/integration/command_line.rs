@@ -217,7 +217,8 @@ async fn with_nothing_at_all_it_streams() {
 async fn the_chat_page_comes_with_its_files_and_a_policy() {
     let program = Program::start(&ANYWHERE, &[]);
     let address = program.address().await;
-    for (path, kind) in [("/", "text/html"), ("/chat.css", "text/css"), ("/chat.js", "text/javascript")] {
+    let scripts = ["/chat.js", "/sluicegate.js"].map(|path| (path, "text/javascript"));
+    for (path, kind) in [("/", "text/html"), ("/chat.css", "text/css")].into_iter().chain(scripts) {
         let response = soon("a file", client().get(format!("http://{address}{path}")).send()).await.unwrap();
         assert_eq!(response.status(), 200);
         let header = |name| response.headers()[name].to_str().unwrap().to_owned();

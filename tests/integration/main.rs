@@ -42,3 +42,4 @@ mod tls;
 mod translation;
 mod upstream_connections;
 mod upstream_http2;
+mod websocket;

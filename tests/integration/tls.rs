@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::support::websocket::{HANDSHAKE, frame};
 use crate::support::{Client, Program, Proxy, ROLE, Script, Upstream, chat, request, soon, token};
 
 fn fixture(name: &str) -> PathBuf {
@@ -200,4 +201,24 @@ async fn an_upstream_whose_certificate_nobody_vouches_for_is_not_spoken_to() {
     assert_eq!(client.response().await.status, 502);
     program.says("certificate").await;
     assert_eq!(upstream.request_count(), 0);
+}
+
+#[tokio::test]
+async fn a_websocket_over_tls_is_one_and_stops_its_upstream_when_the_client_leaves() {
+    let mut upstream = Upstream::start(Script::stream().send(ROLE).send(token("one")).hang()).await;
+    let proxy = secure(&upstream).await;
+    let mut socket = connect(&proxy).await;
+    socket.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    let create = r#"{"type":"response.create","model":"upstream/m","input":"hi"}"#;
+    socket.write_all(&frame(0x81, create.as_bytes())).await.unwrap();
+    let mut received = Vec::new();
+    soon("a token", async {
+        while memchr::memmem::find(&received, b"one").is_none() {
+            assert!(socket.read_buf(&mut received).await.unwrap() > 0, "closed");
+        }
+    })
+    .await;
+    assert!(received.starts_with(b"HTTP/1.1 101 "));
+    drop(socket);
+    upstream.abandoned().await;
 }

@@ -6,6 +6,7 @@
 //! - [`Recording`]: what a real provider said, byte for byte.
 //! - [`told`]: what a stream tells a client. [`grammar`]: whether it is one that a dialect allows.
 //! - [`translation`]: a stream on its way from one dialect to another, as the relay takes it.
+//! - [`WebSocket`]: one, from the client's side.
 //! - [`Client`]: a raw socket, for what no HTTP library would do; `reqwest` serves for the rest.
 //!
 //! Times are generous: the bounds tell a promise kept from a promise broken, not fast from slow.
@@ -31,6 +32,7 @@ pub mod told;
 mod tongue;
 pub mod translation;
 mod upstream;
+pub mod websocket;
 
 pub use client::{Client, Response, body_of, header, request, upload, with_header};
 pub use dice::{Dice, variable};
@@ -46,6 +48,7 @@ pub use reply::{KEEP_ALIVE, Reply};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use tongue::{TONGUES, Tongue, pairs};
 pub use upstream::{Received, Upstream, nowhere};
+pub use websocket::WebSocket;
 
 use std::time::Duration;
 
