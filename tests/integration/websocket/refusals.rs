@@ -111,7 +111,7 @@ async fn an_upstream_that_is_not_there_or_does_not_begin_is_an_error_however_lon
 #[tokio::test]
 async fn an_answer_that_breaks_off_ends_in_an_error_and_is_never_called_whole() {
     for tongue in TONGUES {
-        let begun = || tongue.head().send(tongue.begin()).send(tongue.text("eins"));
+        let begun = || tongue.head().send(tongue.begin()).send(tongue.text("eins")).wait(50);
         let broken = [begun().close(), begun().reset(), begun().end(), begun().send(tongue.error_event("ouch")).hang()];
         for (at, script) in broken.into_iter().enumerate() {
             let upstream = Upstream::in_turn([script, tongue.stream(&["zwei"])]).await;
