@@ -1,5 +1,6 @@
 //! What is refused, and that the connection goes on.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -111,11 +112,11 @@ async fn an_upstream_that_is_not_there_or_does_not_begin_is_an_error_however_lon
 #[tokio::test]
 async fn an_answer_that_breaks_off_ends_in_an_error_and_is_never_called_whole() {
     for tongue in TONGUES {
-        let begun = || tongue.head().send(tongue.begin()).send(tongue.text("eins")).wait(50);
+        let begun = || tongue.head().send(tongue.begin()).send(tongue.text("eins"));
         let broken = [begun().close(), begun().reset(), begun().end(), begun().send(tongue.error_event("ouch")).hang()];
         for (at, script) in broken.into_iter().enumerate() {
             let upstream = Upstream::in_turn([script, tongue.stream(&["zwei"])]).await;
-            let proxy = proxy(&upstream, tongue).await;
+            let proxy = proxy_configured(&upstream, tongue, |config| config.retry.max_attempts = NonZeroU32::MIN).await;
             let mut client = WebSocket::connect(&proxy).await;
             client.create(json!({})).await;
             let events = client.until("error").await;
