@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::http::tls::TlsSetupError;
 use crate::http::{self, Shutdown, State};
 use crate::stream_log::registry::Registry;
+use crate::upstream::Fleet;
 use crate::upstream::client::UpstreamSetupError;
 
 /// Why the server cannot start or go on.
@@ -46,6 +47,7 @@ pub struct App {
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
     streams: Arc<Registry>,
+    fleet: Arc<Fleet>,
 }
 
 impl App {
@@ -60,9 +62,15 @@ impl App {
         let tls = now.server.tls.as_ref().map(http::tls::acceptor).transpose().map_err(RunError::Tls)?;
         let connections = Arc::new(Semaphore::new(now.server.max_connections.min(Semaphore::MAX_PERMITS)));
         // Made once for nothing but its errors: better now than in a worker.
-        State::new(Arc::clone(&now)).map_err(RunError::Upstream)?;
+        let fleet = Arc::default();
+        State::new(Arc::clone(&now), &fleet).map_err(RunError::Upstream)?;
         let streams = Registry::open(&now.redis, &now.resume).map_err(RunError::Streams)?;
-        Ok(Self { config, tls, connections, streams })
+        Ok(Self { config, tls, connections, streams, fleet })
+    }
+
+    /// What is known of the targets that are asked, for those who want to see it.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
     }
 
     /// Serves `listener` on the current runtime until `shutdown`. Connections, pools and streams stay on that runtime; those
@@ -74,23 +82,28 @@ impl App {
     pub async fn run(mut self, listener: TcpListener, shutdown: Shutdown) -> Result<(), RunError> {
         listener.set_nonblocking(true).map_err(RunError::Io)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Io)?;
-        let first = State::new(Arc::clone(&self.config.borrow_and_update())).map_err(RunError::Upstream)?;
+        let config = Arc::clone(&self.config.borrow_and_update());
+        let first = State::new(config, &self.fleet).map_err(RunError::Upstream)?;
         let (state, current) = watch::channel(Arc::new(first));
         let (connections, streams) = (Arc::clone(&self.connections), Arc::clone(&self.streams));
         let serve = http::serve(listener, current, self.tls.clone(), connections, streams, shutdown.child());
         tokio::select! {
             result = serve => result.map_err(RunError::Io),
-            never = follow(&mut self.config, &state) => never,
+            never = follow(&mut self.config, &self.fleet, &state) => never,
             never = tick(&state, &self.streams) => match never {},
         }
     }
 }
 
 /// Makes each new configuration the current one. Requests that run keep the one they began with.
-async fn follow(config: &mut watch::Receiver<Arc<Config>>, state: &watch::Sender<Arc<State>>) -> Result<(), RunError> {
+async fn follow(
+    config: &mut watch::Receiver<Arc<Config>>,
+    fleet: &Arc<Fleet>,
+    state: &watch::Sender<Arc<State>>,
+) -> Result<(), RunError> {
     while config.changed().await.is_ok() {
         let next = Arc::clone(&config.borrow_and_update());
-        match State::new(next) {
+        match State::new(next, fleet) {
             Ok(next) => state.send_replace(Arc::new(next)),
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused; the old one stays");

@@ -1,8 +1,8 @@
-//! What went wrong, whose fault it is, and whether another attempt may help.
+//! What went wrong, and whose fault it is.
 //!
 //! Every failure of a request is one [`Error`]. Its HTTP status, its word for programs ([`kind`](Error::kind)), the decision
-//! to try another target and the log line all read the same value. The message is a sentence for the client: it says what to
-//! do and holds no secret. The cause, where there is one, is for the log.
+//! to try another target, which `upstream/retry` makes, and the log line all read the same value. The message is a sentence for
+//! the client: it says what to do and holds no secret. The cause, where there is one, is for the log.
 
 mod complaint;
 mod message;
@@ -237,6 +237,13 @@ pub enum Error {
         limit: usize,
     },
 
+    /// Every target has as many requests in flight as it may have, and none had room in time.
+    OverCapacity {
+        /// The provider's name.
+        provider: String,
+        /// How many those are.
+        limit: usize,
+    },
     /// Sluicegate is shutting down.
     ShuttingDown,
     /// Another replica may have the stream, and cannot be asked.
@@ -278,7 +285,9 @@ impl Error {
             | Self::UpstreamTruncated { .. }
             | Self::UpstreamUnexpected { .. }
             | Self::UpstreamTooLarge { .. } => Origin::Upstream,
-            Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => Origin::Proxy,
+            Self::OverCapacity { .. } | Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => {
+                Origin::Proxy
+            }
         }
     }
 
@@ -314,6 +323,7 @@ impl Error {
             Self::UpstreamTruncated { .. } => "upstream_truncated",
             Self::UpstreamUnexpected { .. } => "upstream_unexpected_response",
             Self::UpstreamTooLarge { .. } => "upstream_too_large",
+            Self::OverCapacity { .. } => "over_capacity",
             Self::ShuttingDown => "shutting_down",
             Self::StreamsUnavailable => "streams_unavailable",
             Self::ReplicaLost => "replica_lost",
@@ -348,22 +358,10 @@ impl Error {
             | Self::UpstreamTruncated { .. }
             | Self::UpstreamUnexpected { .. }
             | Self::UpstreamTooLarge { .. } => StatusCode::BAD_GATEWAY,
-            Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// Whether another target may be asked: the upstream failed in a way that says nothing about the request.
-    pub fn retryable(&self) -> bool {
-        self.origin() == Origin::Upstream
-            && match self {
-                Self::UpstreamStatus { .. } | Self::UpstreamReported { .. } => {
-                    let status = self.status();
-                    status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429)
-                }
-                // No time is left.
-                Self::UpstreamTimeout { phase: Phase::Total, .. } => false,
-                _ => true,
+            Self::OverCapacity { .. } | Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
+        }
     }
 }
 
@@ -380,7 +378,8 @@ impl Error {
             | Self::UpstreamBroken { provider, .. }
             | Self::UpstreamTruncated { provider }
             | Self::UpstreamUnexpected { provider, .. }
-            | Self::UpstreamTooLarge { provider, .. } => Some(provider),
+            | Self::UpstreamTooLarge { provider, .. }
+            | Self::OverCapacity { provider, .. } => Some(provider),
             _ => None,
         }
     }

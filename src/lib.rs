@@ -9,7 +9,7 @@
 //! - [`http`]: sockets, checks, URLs and their handlers
 //! - [`stream_log`]: streams that outlive the connection they were asked over
 //! - [`relay`]: the response body that carries a stream, its clocks, and the guard that settles it
-//! - [`upstream`]: from a request to the first frame of an answer: routing, sending, judging
+//! - [`upstream`]: from a request to the first content of an answer: who is asked, what came of it, and who next
 //! - [`dialect`]: wire languages; [`provider`]: who serves models; [`canonical`]: what they all can say;
 //!   [`framing`]: bytes into frames. These four are pure: no I/O, no clock, no configuration
 //! - [`config`], [`error`], [`telemetry`]: what everyone may use

@@ -27,7 +27,7 @@ use sluicegate::framing::Splitter;
 use sluicegate::relay::Relay;
 use sluicegate::relay::guard::{Peer, StreamGuard};
 use sluicegate::telemetry::Record;
-use sluicegate::upstream::{self, OpenStream, Target, Translating, Upstream};
+use sluicegate::upstream::{self, Fleet, OpenStream, Seat, Target, Trail, Translating, Upstream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -120,7 +120,8 @@ fn open(from: &'static dyn Dialect, to: &'static dyn Dialect, body: Arrived, beg
         Box::new(Translating { transcoder, client: to, max_bytes: usize::MAX, dropped: Vec::new() })
     });
     OpenStream {
-        target: Target { upstream: Arc::new(upstream), model: "model".into() },
+        target: Target::new(Arc::new(upstream), "model".into(), &Fleet::default()),
+        seat: Seat::default(),
         headers: HeaderMap::new(),
         first: begin,
         body: upstream::Body::Shared(reqwest::Body::wrap(body)),
@@ -128,5 +129,6 @@ fn open(from: &'static dyn Dialect, to: &'static dyn Dialect, body: Arrived, beg
         observer,
         translation,
         asked: Instant::now(),
+        trail: Trail::default(),
     }
 }

@@ -4,7 +4,9 @@
 //! exists in a [`Config`] has been checked; nothing downstream checks it again.
 
 pub mod client_key;
+pub mod failure;
 pub mod log;
+pub mod model;
 pub mod provider;
 pub mod redis;
 pub mod resume;
@@ -24,8 +26,10 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use client_key::ClientKey;
+use failure::{Health, Queue, Retry};
 use log::Log;
-use provider::{BaseUrl, Model, Origin, Provider};
+use model::{Model, Target};
+use provider::{BaseUrl, MAX_LANES, Origin, Provider};
 use redis::Redis;
 use resume::Resume;
 use server::{Cors, Server};
@@ -46,6 +50,12 @@ pub struct Config {
     pub cors: Cors,
     /// Time and size of streams.
     pub stream: Stream,
+    /// How often others are asked when an upstream fails.
+    pub retry: Retry,
+    /// When an upstream that fails is avoided.
+    pub health: Health,
+    /// Requests that wait for an upstream that is full.
+    pub queue: Queue,
     /// Streams that outlive the connection they were asked over.
     pub resume: Resume,
     /// Where replicas share them.
@@ -156,11 +166,11 @@ impl Config {
         if self.providers.iter().filter(|provider| provider.default).count() > 1 {
             return Err(ConfigError::at("provider", "more than one has default = true"));
         }
-        self.check_models(&names)?;
+        self.check_models()?;
         self.check_keys()
     }
 
-    fn check_models(&self, providers: &BTreeSet<String>) -> Result<(), ConfigError> {
+    fn check_models(&self) -> Result<(), ConfigError> {
         let mut names = BTreeSet::new();
         for (index, model) in self.models.iter().enumerate() {
             let at = |key, message: String| ConfigError::at(format_args!("model[{index}].{key}"), message);
@@ -169,11 +179,18 @@ impl Config {
                     return Err(at("name", format!("\"{name}\" is empty or taken")));
                 }
             }
-            if model.targets.is_empty() {
-                return Err(at("targets", "needs at least one \"provider/model\"".to_owned()));
-            }
-            if let Some(target) = model.targets.iter().find(|target| !providers.contains(&target.provider)) {
+            model.check().map_err(|(key, message)| at(key, message))?;
+            let provider = |name: &str| self.providers.iter().find(|provider| provider.name == name);
+            if let Some(target) = model.targets.iter().find(|target| provider(&target.provider).is_none()) {
                 return Err(at("targets", format!("there is no provider \"{}\"", target.provider)));
+            }
+            let lanes =
+                |target: &Target| provider(&target.provider).map_or(0, |provider| provider.keys().count().max(1));
+            if model.targets.iter().map(lanes).sum::<usize>() > MAX_LANES {
+                return Err(at(
+                    "targets",
+                    format!("are more than {MAX_LANES}, counted once for each key of a provider"),
+                ));
             }
         }
         Ok(())
@@ -297,6 +314,9 @@ mod tests {
             ),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nhttp2_connections = 0", "provider[0].http2_connections"),
             ("[[model]]\nname = \"m\"\ntargets = [\"no/where\"]", "model[0].targets"),
+            ("[retry]\nmax_attempts = 0", "retry.max_attempts"),
+            ("[health]\nfailure_percent = 101", "health.failure_percent"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_keys = [\"a\\nb\"]", "provider[0].api_keys"),
             ("[[key]]\nname = \"k\"", "key[0]"),
             ("nonsense", "toml:1"),
         ] {

@@ -11,6 +11,9 @@ use super::units;
 use crate::dialect::{self, Dialect};
 use crate::provider;
 
+/// Ways to ask for one model: its targets, times the keys of their providers.
+pub(super) const MAX_LANES: usize = 64;
+
 /// `[[provider]]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +37,9 @@ pub struct Provider {
     /// The key, sent as its dialect has it; the kind's environment variable where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<Secret>,
+    /// More keys: all of them are used in turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub api_keys: Vec<Secret>,
     /// Header fields added to every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, Secret>,
@@ -85,6 +91,7 @@ impl Provider {
             dialects: None,
             base_url: None,
             api_key: None,
+            api_keys: Vec::new(),
             headers: BTreeMap::new(),
             http2: false,
             http2_streams_per_connection: http2_streams_per_connection(),
@@ -98,6 +105,11 @@ impl Provider {
     /// What it speaks, its own language first.
     pub fn dialects(&self) -> &[&'static dyn Dialect] {
         self.dialects.as_deref().unwrap_or(self.kind.dialects)
+    }
+
+    /// Its keys, which are used in turn.
+    pub fn keys(&self) -> impl Iterator<Item = &Secret> {
+        self.api_key.iter().chain(&self.api_keys)
     }
 
     /// The known providers whose API key stands in `environment`.
@@ -131,7 +143,11 @@ impl Provider {
             // Each customer has one of their own.
             None => true,
         };
-        if let (None, true, Some(variable)) = (&self.api_key, own_url, self.kind.api_key_variable) {
+        if self.keys().count() > MAX_LANES {
+            return Err(("api_keys", format!("are more than {MAX_LANES}")));
+        }
+        let has_key = self.keys().next().is_some();
+        if let (false, true, Some(variable)) = (has_key, own_url, self.kind.api_key_variable) {
             self.api_key = environment.get(variable).map(|key| Secret::new(key.trim()));
         }
         if !(1..=1000).contains(&self.http2_streams_per_connection) {
@@ -148,6 +164,9 @@ impl Provider {
         let unfit = |value: &Secret| HeaderValue::from_str(value.expose()).is_err();
         if self.api_key.as_ref().is_some_and(unfit) {
             return Err(("api_key", "has characters that no header can carry".to_owned()));
+        }
+        if self.api_keys.iter().any(unfit) {
+            return Err(("api_keys", "has characters that no header can carry".to_owned()));
         }
         for (name, value) in &self.headers {
             if HeaderName::try_from(name).is_err() {
@@ -242,50 +261,5 @@ impl TryFrom<String> for BaseUrl {
 impl From<BaseUrl> for String {
     fn from(url: BaseUrl) -> Self {
         url.0
-    }
-}
-
-/// `[[model]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// What clients ask for.
-    pub name: String,
-    /// Other names for the same.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// Whether its streams can be resumed without being asked to.
-    #[serde(default)]
-    pub resumable: bool,
-    /// Where requests go: the first one, and the next when one fails before its first frame.
-    pub targets: Vec<Target>,
-}
-
-/// A provider and the name of a model there, written `provider/model`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Target {
-    /// The provider's name in the configuration.
-    pub provider: String,
-    /// The model's name at the provider.
-    pub model: String,
-}
-
-impl TryFrom<String> for Target {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.split_once('/') {
-            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
-                Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
-            }
-            _ => Err(format!("\"{text}\" is no target; write \"provider/model\"")),
-        }
-    }
-}
-
-impl From<Target> for String {
-    fn from(target: Target) -> Self {
-        format!("{}/{}", target.provider, target.model)
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(super) const OFF: &str = "off";
 
@@ -13,6 +13,14 @@ fn parse_duration<E: serde::de::Error>(text: &str) -> Result<Duration, E> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(E::custom(format!("\"{text}\" is no duration; write for example \"500ms\", \"30s\" or \"5m\""))),
+    }
+}
+
+/// A part of a hundred.
+pub(super) fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match u32::deserialize(from)? {
+        percent @ 0..=100 => Ok(percent),
+        percent => Err(D::Error::custom(format!("{percent} is no part of a hundred"))),
     }
 }
 
@@ -43,6 +51,20 @@ pub(super) mod optional_duration {
             Some(value) => duration::serialize(value, to),
             None => to.serialize_str(OFF),
         }
+    }
+}
+
+/// A duration that may be absent, for keys with `default`.
+pub(super) mod present_duration {
+    use super::*;
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        duration::deserialize(from).map(Some)
+    }
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field")]
+    pub(in crate::config) fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(humantime::format_duration).map(|value| value.to_string()).serialize(to)
     }
 }
 

@@ -25,7 +25,6 @@ pub struct Observer {
     expected_ends: Option<u32>,
     hides_errors: bool,
     started: bool,
-    data: bool,
     learned: Learned,
 }
 
@@ -42,6 +41,8 @@ pub struct Learned {
     pub usage: Option<Usage>,
     /// Data has come that is no JSON.
     pub garbled: bool,
+    /// Data has come of a shape or kind that is not known here: it may be content, which only clients can tell.
+    pub unknown: bool,
     error: Option<UpstreamError>,
     error_visible: bool,
 }
@@ -51,6 +52,13 @@ impl Learned {
     pub fn fail(&mut self, error: UpstreamError, visible: bool) {
         self.error = Some(error);
         self.error_visible = visible;
+    }
+
+    /// The data of an event could not be read as what its dialect knows.
+    pub fn note_unread(&mut self, data: &str) {
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok();
+        self.garbled |= !is_json;
+        self.unknown |= is_json;
     }
 
     /// Whether the upstream has reported an error.
@@ -63,15 +71,7 @@ impl Observer {
     /// An observer of a stream of `dialect` that is complete when `expected_ends` parts of it have announced their end.
     pub fn new(dialect: &'static dyn Dialect, expected_ends: u32) -> Self {
         let (framing, learned) = (dialect.framing(), Learned::default());
-        Self {
-            dialect,
-            framing,
-            expected_ends: Some(expected_ends),
-            hides_errors: false,
-            started: false,
-            data: false,
-            learned,
-        }
+        Self { dialect, framing, expected_ends: Some(expected_ends), hides_errors: false, started: false, learned }
     }
 
     /// An observer of an event stream that nobody here understands, whose end need not be announced and whose errors are
@@ -114,7 +114,7 @@ impl Observer {
     fn is_another_token(&mut self, run: &[u8]) -> bool {
         let is_another = self.dialect.is_another_token(run, self.learned.content);
         if is_another {
-            (self.started, self.data, self.learned.content) = (true, true, true);
+            (self.started, self.learned.content) = (true, true);
         }
         is_another
     }
@@ -146,7 +146,6 @@ impl Observer {
             self.learned.fail(error, false);
         }
         let Some(data) = event.data.as_deref().filter(|_| !self.dialect.is_sign_of_life(event)) else { return };
-        self.data = true;
         // As clients read it: malformed text is replaced, and what stands around it counts. There hardly ever is any.
         let data = &*str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
         match (self.expected_ends, event.event) {
@@ -157,14 +156,14 @@ impl Observer {
         }
     }
 
-    /// Whether any event with data has come. Comments and other signs of life are not data.
-    pub fn has_data(&self) -> bool {
-        self.data
-    }
-
     /// Whether the model has said anything yet: an announced role is no content.
     pub fn has_content(&self) -> bool {
         self.learned.content
+    }
+
+    /// Whether the model has begun to answer, or may have, as far as can be told here, or the answer is whole without a word.
+    pub fn has_begun(&self) -> bool {
+        self.has_content() || self.learned.unknown || self.is_complete()
     }
 
     /// Whether the last event has come, after which nothing more is expected.

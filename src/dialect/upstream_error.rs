@@ -26,7 +26,7 @@ pub struct UpstreamError {
     pub code: Option<String>,
     /// An HTTP status between 400 and 599, if its code is one.
     pub status: Option<u16>,
-    /// Google's reason, among the details of its errors.
+    /// Google's reason, among the details of its errors, or Anthropic's more exact code.
     pub reason: Option<String>,
     /// When it wants to be asked again, if its body tells: Google's does.
     pub retry_after: Option<Duration>,
@@ -68,7 +68,7 @@ impl UpstreamError {
     ///
     /// Its words count before its status: Google calls a bad key a bad request, OpenAI an empty account a rate limit.
     pub fn complaint(&self, status: u16) -> Complaint {
-        let words = [&self.code, &self.r#type, &self.reason].into_iter().flatten();
+        let words = [&self.reason, &self.code, &self.r#type].into_iter().flatten();
         let by_word = words.filter_map(|word| complaint_of(word)).next();
         let is_too_long = || status < 500 && speaks_of_length(&self.message.to_ascii_lowercase());
         match by_word {
@@ -86,7 +86,9 @@ impl UpstreamError {
             message: to_text(field("message").or(field("detail")).unwrap_or(error)),
             r#type: field("type").map(to_text),
             code: code.map(to_text),
-            reason: details(error).find_map(|detail| Some(detail.get("reason")?.as_str()?.to_owned())),
+            reason: details(error)
+                .find_map(|detail| Some(detail.get("reason")?.as_str()?.to_owned()))
+                .or_else(|| exact_code(error)),
             retry_after: details(error).find_map(|detail| parse_seconds(detail.get("retryDelay")?.as_str()?)),
             status: status.and_then(|status| u16::try_from(status).ok()).filter(|status| (400..600).contains(status)),
         }
@@ -96,6 +98,11 @@ impl UpstreamError {
 /// What Google adds to an error. <https://google.aip.dev/193>
 fn details(error: &Value) -> impl Iterator<Item = &Value> {
     error.get("details").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// What Anthropic adds to an error whose type says too little.
+fn exact_code(error: &Value) -> Option<String> {
+    Some(error.get("details")?.get("error_code")?.as_str()?.to_owned())
 }
 
 /// A duration as Google's JSON has it: `"48.5s"`.
@@ -108,7 +115,9 @@ fn complaint_of(word: &str) -> Option<Complaint> {
     Some(match word {
         "context_length_exceeded" | "string_above_max_length" => Complaint::ContextLength,
         "invalid_api_key" | "authentication_error" | "API_KEY_INVALID" | "UNAUTHENTICATED" => Complaint::Authentication,
-        "billing_error" | "insufficient_quota" | "credit_balance_exhausted" => Complaint::Billing,
+        "billing_error" | "insufficient_quota" | "credit_balance_exhausted" | "enforced_spend_limit_reached" => {
+            Complaint::Billing
+        }
         "permission_error" | "PERMISSION_DENIED" => Complaint::Permission,
         "model_not_found" | "not_found_error" | "NOT_FOUND" => Complaint::NotFound,
         "conflict_error" | "ABORTED" => Complaint::Conflict,

@@ -91,6 +91,9 @@ impl fmt::Display for Error {
             Self::ReplicaLost => {
                 f.write_str("The replica that produced this answer is gone, and the rest of the answer with it. Send the request again.")
             }
+            Self::OverCapacity { provider, limit } => {
+                write!(f, "Provider \"{provider}\" has {limit} requests in flight, as many as it may have. Try again soon.")
+            }
             Self::ShuttingDown => f.write_str("The server is shutting down. Send the request again."),
         }
     }

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::relay::guard::StreamGuard;
 use crate::relay::output::Output;
 use crate::relay::{Opening, Relay};
-use crate::upstream::{self, Question, Translation, UpstreamRequest};
+use crate::upstream::{self, Failure, Question, Trail, Translation, UpstreamRequest};
 
 /// `POST` where models are asked.
 pub(super) async fn ask(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
@@ -87,17 +87,18 @@ pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint:
         param: Some("model"),
     })?;
     context.record.facts().model = Some(model.clone());
-    let targets = if endpoint.is_translated {
+    let route = if endpoint.is_translated {
         context.state.routes.find(&model, context.dialect)?
     } else {
         context.state.routes.resolve(&model, context.dialect)?
     };
-    if chat.background && background::is_ours(context, &targets) {
+    let targets = &*route.targets;
+    if chat.background && background::is_ours(context, targets) {
         return background::understand(context, parts, &body, endpoint, stream);
     }
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let request_id = context.record.request_id();
-    let translation = if Translation::is_needed(context.dialect, &targets) {
+    let translation = if Translation::is_needed(context.dialect, targets) {
         let now = now();
         if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
             return Ok(Asked::Nothing(answer));
@@ -107,7 +108,7 @@ pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint:
         let lenient = context.state.config.translation.lenient;
         let about = answer_context(asked, endpoint.shape, now);
         let headers = |dialect| headers::for_translated(&parts.headers, dialect, request_id);
-        Some(Translation::new(context.dialect, about, &targets, headers, lenient))
+        Some(Translation::new(context.dialect, about, targets, headers, lenient))
     } else {
         None
     };
@@ -128,7 +129,8 @@ pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint:
         model_span: chat.model_span,
     };
     let (client, expected_ends) = (context.dialect, chat.expected_ends);
-    let question = Question { client, targets, request, expected_ends, translation };
+    let session = Question::session_of(&route, &parts.headers);
+    let question = Question { client, route, session, request, expected_ends, translation };
     Ok(if stream { Asked::Stream(question) } else { Asked::Answer(question) })
 }
 
@@ -159,7 +161,7 @@ pub(super) async fn relay(context: Context, question: Question, output: Output) 
     Ok(response)
 }
 
-/// Waits a while for a first frame, so that a failure can still be an HTTP error; then begins the stream either way. With it
+/// Waits a while for the first content, so that a failure can still be an HTTP error; then begins the stream either way. With it
 /// comes what is to be told of the upstream's answer.
 pub(super) async fn open(
     context: &Context,
@@ -167,12 +169,12 @@ pub(super) async fn open(
     config: &StreamConfig,
     guard: impl FnOnce() -> StreamGuard,
 ) -> Result<(HeaderMap, Relay), Error> {
-    let provider = Arc::clone(&question.targets[0].upstream.name);
+    let provider = Arc::clone(&question.route.targets[0].upstream.name);
     let mut opening: Opening = Box::pin(upstream::open_stream(question, config.clone(), context.record.started()));
     let deadline = context.shutdown.deadline.clone();
     match tokio::time::timeout(config.commit_after, opening.as_mut()).await {
         Ok(opened) => {
-            let stream = opened?;
+            let stream = opened.map_err(|failure| refuse(context, failure))?;
             let dropped = stream.translation.as_ref().map_or(&[][..], |translation| &translation.dropped);
             let headers = headers::across(&stream.headers, stream.observer.dialect(), context.dialect, dropped);
             Ok((headers, Relay::open(stream, config, guard(), deadline)))
@@ -184,9 +186,24 @@ pub(super) async fn open(
     }
 }
 
+/// The error that the client is told when all attempts have failed.
+pub(super) fn refuse(context: &Context, failure: Failure) -> Error {
+    note(context, &failure.trail);
+    failure.error
+}
+
+/// Notes who was asked, where it was not the first who answered.
+fn note(context: &Context, trail: &Trail) {
+    if !trail.is_empty() {
+        context.record.facts().attempts = Some(trail.to_string());
+    }
+}
+
 /// Waits for the whole answer, so that one that is cut or an error in disguise is told as the error it is.
 async fn answer(context: &Context, question: &Question) -> Result<Response, Error> {
-    let answer = upstream::ask(question, &context.state.config.stream, context.record.started()).await?;
+    let asked = upstream::ask(question, &context.state.config.stream, context.record.started()).await;
+    let (answer, trail) = asked.map_err(|failure| refuse(context, failure))?;
+    note(context, &trail);
     let mut headers = headers::across(&answer.headers, answer.dialect, context.dialect, &answer.dropped);
     if *answer.dialect != *context.dialect {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

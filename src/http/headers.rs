@@ -18,6 +18,8 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Names what a translated request left out.
 const DROPPED: HeaderName = HeaderName::from_static("x-sluicegate-dropped");
+/// Names who was asked, and what came of it.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-sluicegate-attempts");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
 /// <https://www.w3.org/TR/trace-context/>
@@ -147,6 +149,12 @@ pub(super) fn for_client(upstream: &HeaderMap) -> HeaderMap {
     }
     move_request_id(upstream, &mut headers);
     headers
+}
+
+/// Tells who was asked, where it was not the first who answered.
+pub(super) fn mark_attempts(headers: &mut HeaderMap, attempts: Option<&str>) {
+    let attempts = attempts.and_then(|attempts| HeaderValue::from_str(attempts).ok());
+    headers.extend(attempts.map(|attempts| (ATTEMPTS, attempts)));
 }
 
 /// The fields that `Connection` binds to the connection they came over.

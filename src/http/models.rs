@@ -100,9 +100,9 @@ pub(super) fn json_response(body: impl Into<Body>) -> Response {
 /// All models, and whether every provider answered.
 async fn list_all(state: &State) -> (Vec<Model>, bool) {
     let mut asking = JoinSet::new();
-    for (index, upstream) in state.routes.upstreams().iter().enumerate() {
-        let (upstream, config) = (Arc::clone(upstream), state.config.stream.clone());
-        asking.spawn(async move { (index, list_one(upstream, config).await) });
+    for (index, target) in state.routes.providers().iter().enumerate() {
+        let (target, config) = (target.clone(), state.config.stream.clone());
+        asking.spawn(async move { (index, list_one(target, config).await) });
     }
     let mut lists = asking.join_all().await;
     lists.sort_by_key(|(index, _)| *index);
@@ -110,7 +110,7 @@ async fn list_all(state: &State) -> (Vec<Model>, bool) {
     let mut models: Vec<Model> = configured(state).collect();
     let mut complete = true;
     for (index, list) in lists {
-        let upstream = &state.routes.upstreams()[index];
+        let upstream = &state.routes.providers()[index].upstream;
         match list {
             Ok(cards) => {
                 let listed = |(id, card)| Model::Listed { upstream: Arc::clone(upstream), id, card };
@@ -137,8 +137,8 @@ fn configured(state: &State) -> impl Iterator<Item = Model> {
     })
 }
 
-async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<(String, Value)>, Error> {
-    let dialect = upstream.dialects[0];
+async fn list_one(target: Target, config: StreamConfig) -> Result<Vec<(String, Value)>, Error> {
+    let dialect = target.upstream.dialects[0];
     let request = UpstreamRequest {
         dialect,
         method: Method::GET,
@@ -148,11 +148,10 @@ async fn list_one(upstream: Arc<Upstream>, config: StreamConfig) -> Result<Vec<(
         model_span: 0..0,
     };
     let config = StreamConfig { response_timeout: LIST_TIMEOUT, idle_timeout: LIST_TIMEOUT, ..config };
-    let target = Target { upstream: Arc::clone(&upstream), model: Arc::default() };
-    let answer = upstream::fetch(&target, &request, &config).await?;
+    let answer = upstream::fetch(&target, target.next_key(), &request, &config).await?;
     let body = serde_json::from_slice(&answer.body).unwrap_or_default();
     dialect.read_models(body).ok_or_else(|| {
         let what = "a list of models that is none".to_owned();
-        Error::UpstreamUnexpected { provider: upstream.name.to_string(), what }
+        Error::UpstreamUnexpected { provider: target.upstream.name.to_string(), what }
     })
 }

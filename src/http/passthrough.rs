@@ -25,8 +25,9 @@ use crate::framing::{Framing, Splitter};
 use crate::relay::Relay;
 use crate::relay::guard::StreamGuard;
 use crate::relay::raw::RawRelay;
+use crate::upstream::capacity::Permit;
 use crate::upstream::response::{expect_identity, is_event_stream};
-use crate::upstream::{self, OpenStream, Target, UpstreamRequest};
+use crate::upstream::{self, OpenStream, Seat, Target, Trail, UpstreamRequest};
 
 /// Any method on `/v1/…`, `/v1beta/…` or `/api/…` that no other route takes.
 pub(super) async fn pass(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
@@ -49,26 +50,27 @@ pub(super) async fn pass(Extension(context): Extension<Context>, request: Reques
             let named = context.dialect.parse_request(&request.body)?;
             (request.model_span, model) = (named.model_span, named.model);
         }
-        let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
+        let place = find_place(&context, model.as_deref().or(query_model(&parts))).await?;
         let asked = Instant::now();
-        let response = upstream::send(&target, &request, patience(&context)).await?;
-        return relay(&context, target, asked, response);
+        let response = upstream::send(&place.target, place.key, &request, patience(&context)).await?;
+        return relay(&context, place, asked, response);
     }
     let body_timeout = context.state.config.server.body_timeout;
     let (model, body) = body::within(body_timeout, multipart::find_model(&parts.headers, body)).await??;
-    let target = find_target(&context, model.as_deref().or(query_model(&parts)))?;
+    let place = find_place(&context, model.as_deref().or(query_model(&parts))).await?;
+    let (target, key) = (&place.target, place.key);
     let (length, body) = body.rename_model(&target.model);
     let asked = Instant::now();
     let response = match announced_length(&parts.headers, length) {
         None if matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) => {
-            upstream::send(&target, &request, patience(&context)).await?
+            upstream::send(target, key, &request, patience(&context)).await?
         }
         length => {
             request.headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
-            upstream::upload(&target, &request, body, patience(&context)).await?
+            upstream::upload(target, key, &request, body, patience(&context)).await?
         }
     };
-    relay(&context, target, asked, response)
+    relay(&context, place, asked, response)
 }
 
 /// How long the head of a response may take.
@@ -101,29 +103,44 @@ fn announced_length(headers: &HeaderMap, added: isize) -> Option<u64> {
     length.checked_add_signed(added as i64)
 }
 
-fn find_target(context: &Context, model: Option<&str>) -> Result<Target, Error> {
+/// Who is asked, with which key, and the place taken there.
+struct Place {
+    target: Target,
+    key: usize,
+    permit: Permit,
+}
+
+/// A place at the target for `model`. What belongs to no model may belong to a key (files, batches), so that is always the
+/// first.
+async fn find_place(context: &Context, model: Option<&str>) -> Result<Place, Error> {
     let routes = &context.state.routes;
-    let target = match model {
+    let (target, key) = match model {
         Some(model) => {
             context.record.facts().model = Some(model.to_owned());
-            routes.resolve(model, context.dialect)?[0].clone()
+            let target = routes.resolve(model, context.dialect)?.targets[0].clone();
+            let key = target.next_key();
+            (target, key)
         }
-        None => routes.default_target(context.dialect).ok_or_else(|| Error::InvalidRequest {
-            message:
-                "Which provider is meant? Name a `model` (in a form, before any file), or mark a provider as default \
-                      in the configuration."
-                    .to_owned(),
-            param: Some("model"),
-        })?,
+        None => {
+            let target = routes.default_target(context.dialect).ok_or_else(|| Error::InvalidRequest {
+                message:
+                    "Which provider is meant? Name a `model` (in a form, before any file), or mark a provider as default \
+                          in the configuration."
+                        .to_owned(),
+                param: Some("model"),
+            })?;
+            (target, 0)
+        }
     };
     context.record.facts().provider = Some(Arc::clone(&target.upstream.name));
-    Ok(target)
+    let permit = target.enter().await?;
+    Ok(Place { target, key, permit })
 }
 
 /// Passes the response to a request sent at `asked` on while it arrives.
 fn relay(
     context: &Context,
-    target: Target,
+    Place { target, permit, .. }: Place,
     asked: Instant,
     response: http::Response<upstream::Body>,
 ) -> Result<Response, Error> {
@@ -134,6 +151,7 @@ fn relay(
         expect_identity(&target.upstream.name, &parts.headers)?;
         let stream = OpenStream {
             target,
+            seat: Seat::of(permit),
             headers: HeaderMap::new(),
             first: bytes::Bytes::new(),
             body,
@@ -141,6 +159,7 @@ fn relay(
             observer: Observer::opaque(context.dialect),
             translation: None,
             asked,
+            trail: Trail::default(),
         };
         let relay = Relay::open(stream, config, guard, context.shutdown.deadline.clone());
         let mut headers = headers::about(&parts.headers);
@@ -149,7 +168,8 @@ fn relay(
         *response.headers_mut() = headers;
         return Ok(response);
     }
-    let relay = RawRelay::new(Arc::clone(&target.upstream.name), body, guard, config.idle_timeout);
+    let provider = Arc::clone(&target.upstream.name);
+    let relay = RawRelay::new(provider, body, guard, config.idle_timeout).holding(permit);
     let mut response = Response::new(Body::new(relay));
     *response.status_mut() = parts.status;
     *response.headers_mut() = headers::for_client(&parts.headers);

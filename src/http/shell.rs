@@ -121,5 +121,7 @@ fn settle(record: &Record, dialect: &dyn Dialect, response: &mut Response) {
         }
         None => record.facts().outcome = Some(Outcome::Completed),
     }
-    record.facts().status = Some(response.status());
+    let mut facts = record.facts();
+    facts.status = Some(response.status());
+    headers::mark_attempts(response.headers_mut(), facts.attempts.as_deref());
 }

@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::relay::guard::Peer;
 use crate::telemetry::Record;
-use crate::upstream::Routes;
 use crate::upstream::client::UpstreamSetupError;
+use crate::upstream::{Fleet, Routes};
 
 /// One configuration, ready for use. A reload makes a new one; requests that run keep theirs.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ pub struct State {
 }
 
 impl State {
-    /// Prepares `config` for use by one worker.
+    /// Prepares `config` for use by one worker. `fleet` is the process's.
     ///
     /// # Errors
     ///
     /// [`UpstreamSetupError`] if a provider cannot be called as configured.
-    pub fn new(config: Arc<Config>) -> Result<Self, UpstreamSetupError> {
-        let (routes, keys) = (Routes::new(&config)?, Keys::new(&config.keys));
+    pub fn new(config: Arc<Config>, fleet: &Arc<Fleet>) -> Result<Self, UpstreamSetupError> {
+        let (routes, keys) = (Routes::new(&config, fleet)?, Keys::new(&config.keys));
         let resumable = config.models.iter().filter(|model| model.resumable);
         let resumable = resumable.flat_map(|model| model.aliases.iter().chain([&model.name]).cloned()).collect();
         Ok(Self { routes, keys, catalog: Catalog::default(), resumable, config })
@@ -52,7 +52,7 @@ impl State {
 
     /// Closes idle connections to upstreams that are of no more use.
     pub fn sweep(&self) {
-        self.routes.upstreams().iter().for_each(|upstream| upstream.sweep());
+        self.routes.providers().iter().for_each(|target| target.upstream.sweep());
     }
 }
 

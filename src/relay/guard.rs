@@ -13,6 +13,7 @@ use crate::dialect::Observer;
 use crate::error::Error;
 use crate::telemetry::Record;
 use crate::telemetry::record::Outcome;
+use crate::upstream::Trail;
 
 /// What the connection knows about its client and a stream must know to tell why it was dropped.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +64,13 @@ impl StreamGuard {
     /// The provider that answers has shown itself.
     pub(super) fn opened(&mut self, provider: Arc<str>) {
         self.record.facts().provider = Some(provider);
+    }
+
+    /// So many were asked before.
+    pub(super) fn tried(&mut self, trail: &Trail) {
+        if !trail.is_empty() {
+            self.record.facts().attempts = Some(trail.to_string());
+        }
     }
 
     /// It answers in another dialect than the client's, to a question that left out what `dropped` names.

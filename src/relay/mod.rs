@@ -30,14 +30,14 @@ use crate::dialect::{Dialect, Observer, UpstreamError};
 use crate::error::Error;
 use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
-use crate::upstream::{self, OpenStream, Translating, Upstream, response};
+use crate::upstream::{self, Failure, OpenStream, Seat, Translating, Upstream, response};
 
 use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
 use output::Output;
 
-/// An upstream that has not shown its first frame yet.
-pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Error>> + Send>>;
+/// An upstream that has not shown its first content yet.
+pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Failure>> + Send>>;
 
 pin_project! {
     /// The streaming response body. See the [module documentation](self).
@@ -64,7 +64,7 @@ pin_project! {
 /// Where the frames come from.
 #[expect(clippy::large_enum_variant, reason = "nearly every stream is open for nearly all its life")]
 enum Source {
-    /// The response head went out before the first frame came; until it comes, another target may still be asked.
+    /// The response head went out before the first content came; until it comes, another target may still be asked.
     Opening {
         provider: Arc<str>,
         opening: Opening,
@@ -75,6 +75,7 @@ enum Source {
 
 struct Open {
     upstream: Arc<Upstream>,
+    seat: Seat,
     /// When the request was sent.
     asked: Instant,
     /// Frames that came before the stream was handed over.
@@ -90,7 +91,7 @@ struct Open {
 }
 
 impl Relay {
-    /// Relays a stream whose first frame is in hand. `shutdown` ends it with an error.
+    /// Relays a stream whose first content is in hand. `shutdown` ends it with an error.
     pub fn open(
         stream: OpenStream,
         config: &StreamConfig,
@@ -185,7 +186,10 @@ impl Source {
         if let Self::Opening { opening, .. } = self {
             match ready!(opening.as_mut().poll(cx)) {
                 Ok(stream) => *self = Self::Open(Open::new(stream, guard)),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(failure) => {
+                    guard.tried(&failure.trail);
+                    return Poll::Ready(Some(Err(failure.error)));
+                }
             }
         }
         let Self::Open(open) = self else {
@@ -242,7 +246,11 @@ impl Source {
             Self::Open(open) => {
                 let rest = open.observer.observe_rest(&open.splitter.take_partial()).unwrap_or_default();
                 let rest = open.tell(rest, guard.started());
-                (rest, open.verdict(cause), open.observer.is_error_visible())
+                let verdict = open.verdict(cause);
+                if let Err(error) = &verdict {
+                    open.seat.failed(error);
+                }
+                (rest, verdict, open.observer.is_error_visible())
             }
             _ => (Bytes::new(), cause.map_or(Ok(()), Err), false),
         };
@@ -293,12 +301,14 @@ impl Open {
     fn new(stream: OpenStream, guard: &mut StreamGuard) -> Self {
         let upstream = stream.target.upstream;
         guard.opened(Arc::clone(&upstream.name));
+        guard.tried(&stream.trail);
         if let Some(translation) = &stream.translation {
             let (from, to) = (stream.observer.dialect().name(), translation.client.name());
             guard.translated(from, to, &translation.dropped);
         }
         Self {
             upstream,
+            seat: stream.seat,
             asked: stream.asked,
             first: stream.first,
             begun: false,

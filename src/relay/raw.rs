@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep};
 use super::guard::StreamGuard;
 use crate::error::{Error, Phase};
 use crate::telemetry::record::Outcome;
+use crate::upstream::capacity::Permit;
 use crate::upstream::{self, response};
 
 pin_project! {
@@ -23,6 +24,7 @@ pin_project! {
         provider: std::sync::Arc<str>,
         body: upstream::Body,
         guard: StreamGuard,
+        permit: Permit,
         #[pin]
         timer: Sleep,
         last_received: Instant,
@@ -45,7 +47,14 @@ impl RawRelay {
             guard.finish(Outcome::Completed);
         }
         let timer = tokio::time::sleep(idle_timeout);
-        Self { provider, body, guard, timer, last_received: Instant::now(), idle_timeout, failure: None }
+        let (permit, last_received) = (Permit::default(), Instant::now());
+        Self { provider, body, guard, permit, timer, last_received, idle_timeout, failure: None }
+    }
+
+    /// Holds `permit` as long as it lives.
+    #[must_use]
+    pub fn holding(self, permit: Permit) -> Self {
+        Self { permit, ..self }
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Outcome {
     UpstreamFailed,
     /// A phase took too long; the word is that of [`crate::error::Phase::key`].
     TimedOut(&'static str),
+    /// Every target was full.
+    OverCapacity,
     /// Sluicegate shut down.
     ShutDown,
     /// The reader was sent to another replica.
@@ -49,6 +51,7 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::UpstreamFailed => "upstream_failed",
             Self::TimedOut(phase) => phase,
+            Self::OverCapacity => "over_capacity",
             Self::ShutDown => "shut_down",
             Self::HandedOver => "handed_over",
             Self::Unavailable => "unavailable",
@@ -61,6 +64,7 @@ impl From<&Error> for Outcome {
         match (error, error.origin()) {
             (Error::UpstreamTimeout { phase, .. }, _) => Self::TimedOut(phase.key()),
             (Error::StreamsUnavailable | Error::ReplicaLost, _) => Self::Unavailable,
+            (Error::OverCapacity { .. }, _) => Self::OverCapacity,
             (_, Origin::Client) => Self::Rejected,
             (_, Origin::Upstream) => Self::UpstreamFailed,
             (_, Origin::Proxy) => Self::ShutDown,
@@ -113,6 +117,8 @@ pub struct Facts {
     pub status: Option<StatusCode>,
     /// How it ended. Unknown until the end: whoever is dropped before that had its client leave.
     pub outcome: Option<Outcome>,
+    /// Who was asked, and what came of it, where it was not the first who answered.
+    pub attempts: Option<String>,
     /// The error's kind and cause.
     pub error: Option<(&'static str, Option<String>)>,
     /// From the request to the first content.
@@ -221,6 +227,7 @@ impl Drop for Shared {
             caller = facts.caller.as_deref(),
             model = facts.model.as_deref().map(clip),
             provider = facts.provider.as_deref(),
+            attempts = facts.attempts,
             translated = facts.translated,
             dropped = facts.dropped.as_deref().map(clip),
             untold = facts.untold.as_deref().map(clip),

@@ -1,7 +1,9 @@
 //! The connections to one provider, and what every request to it carries.
 
 use std::error::Error as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,8 +39,11 @@ pub struct Upstream {
     /// The path that paths are appended to, without a slash at its end.
     base_path: String,
     connect_timeout: Duration,
-    /// Header fields of every request: credentials and what the configuration adds.
-    headers: HeaderMap,
+    /// For each key, header fields of every request: credentials and what the configuration adds. One without credentials if
+    /// there is no key.
+    headers: Vec<HeaderMap>,
+    /// Which key is used next.
+    turn: AtomicUsize,
     secrets: Vec<Secret>,
 }
 
@@ -73,16 +78,13 @@ impl Upstream {
         // A compressed stream arrives in lumps, and we could not read along.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let dialects = provider.dialects().to_vec();
-        if let Some(key) = &provider.api_key {
-            let (name, value) = match provider.kind.key_header {
-                Some(name) => (HeaderName::from_static(name), key.expose().to_owned()),
-                None => dialects[0].credentials(key.expose()),
-            };
-            headers.insert(name, sensitive(&value));
-        }
+        let mut headers: Vec<HeaderMap> = match provider.keys().count() {
+            0 => vec![headers],
+            _ => provider.keys().map(|key| with_credentials(&headers, provider, key)).collect(),
+        };
         for (name, value) in &provider.headers {
             let name: HeaderName = name.parse().expect("the configuration has been checked for header names");
-            headers.insert(name, sensitive(value.expose()));
+            headers.iter_mut().for_each(|headers| drop(headers.insert(&name, sensitive(value.expose()))));
         }
         let base_url = provider.base_url.as_ref().expect("the configuration has completed it").as_str();
         let setup_error = |cause| UpstreamSetupError(format!("provider \"{}\": {cause}", provider.name));
@@ -103,8 +105,28 @@ impl Upstream {
             origin: url.origin().ascii_serialization(),
             connect_timeout: stream.connect_timeout,
             headers,
-            secrets: provider.api_key.iter().chain(provider.headers.values()).cloned().collect(),
+            turn: AtomicUsize::new(0),
+            secrets: provider.keys().chain(provider.headers.values()).cloned().collect(),
         })
+    }
+
+    /// Where it is.
+    pub(super) fn url(&self) -> String {
+        format!("{}{}", self.origin, self.base_path)
+    }
+
+    /// What tells its keys apart, in their order, from which nobody learns them. One if it has none.
+    pub(super) fn key_digests(&self) -> impl Iterator<Item = u64> {
+        self.headers.iter().map(|headers| {
+            let mut digest = DefaultHasher::new();
+            headers.iter().for_each(|field| field.hash(&mut digest));
+            digest.finish()
+        })
+    }
+
+    /// The number of the key whose turn it is, from 0.
+    pub(super) fn next_key(&self) -> usize {
+        if self.headers.len() == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) % self.headers.len() }
     }
 
     /// Whether it may be asked in `dialect`.
@@ -112,15 +134,21 @@ impl Upstream {
         self.dialects.iter().any(|spoken| **spoken == *dialect)
     }
 
-    /// Sends a request whose `body` is in hand to `path` below the base URL.
+    /// Sends a request whose `body` is in hand to `path` below the base URL, with the key of the number `key`.
     ///
     /// # Errors
     ///
     /// [`Error::UpstreamConnect`], [`Error::UpstreamBroken`] or a timeout of the connection.
-    pub async fn send(&self, request: &UpstreamRequest, path: &str, body: Bytes) -> Result<Response<Body>, Error> {
+    pub async fn send(
+        &self,
+        request: &UpstreamRequest,
+        key: usize,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Body>, Error> {
         let (method, headers) = (&request.method, &request.headers);
         let base_path = request.dialect.base(&self.base_path);
-        let request = http1::Request { method, base_path, path, headers, body };
+        let request = http1::Request { key, method, base_path, path, headers, body };
         match &self.direct {
             Direct::Http1(client) => match client.send(request).await {
                 Ok(response) => Ok(response.map(Body::Http1)),
@@ -145,6 +173,7 @@ impl Upstream {
     pub async fn upload(
         &self,
         request: &UpstreamRequest,
+        key: usize,
         path: &str,
         body: reqwest::Body,
     ) -> Result<Response<Body>, Error> {
@@ -154,7 +183,7 @@ impl Upstream {
             .expect("a checked base URL and a path that was a valid URI make a URL");
         let mut outgoing = reqwest::Request::new(request.method.clone(), url);
         *outgoing.headers_mut() = request.headers.clone();
-        for (name, value) in &self.headers {
+        for (name, value) in &self.headers[key] {
             outgoing.headers_mut().insert(name, value.clone());
         }
         *outgoing.body_mut() = Some(body);
@@ -206,11 +235,22 @@ impl Upstream {
     }
 }
 
+/// `headers` and `key`, as `provider` wants it.
+fn with_credentials(headers: &HeaderMap, provider: &Provider, key: &Secret) -> HeaderMap {
+    let (name, value) = match provider.kind.key_header {
+        Some(name) => (HeaderName::from_static(name), key.expose().to_owned()),
+        None => provider.dialects()[0].credentials(key.expose()),
+    };
+    let mut headers = headers.clone();
+    headers.insert(name, sensitive(&value));
+    headers
+}
+
 impl Direct {
     fn new(
         provider: &Provider,
         url: &Url,
-        headers: &HeaderMap,
+        headers: &[HeaderMap],
         tls: Option<rustls::ClientConfig>,
         connect_timeout: Duration,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {

@@ -1,14 +1,13 @@
 //! What a client asks, in words for each target that may answer it.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use tokio::time::Instant;
 
+use super::plan;
 use super::request::UpstreamRequest;
-use super::routing::Target;
+use super::routing::{Route, Target};
 use super::{Answer, response};
 use crate::canonical::{ChatRequest, Loss, Losses, Weight};
 use crate::dialect::{AnswerContext, Dialect, Path, Recipient, transcoder};
@@ -19,8 +18,10 @@ use crate::error::Error;
 pub struct Question {
     /// What the client speaks.
     pub client: &'static dyn Dialect,
-    /// Who may answer, best first; at least one.
-    pub targets: Arc<[Target]>,
+    /// Who may answer.
+    pub route: Route,
+    /// What the client calls its session, as a number, if requests of one session are to go to one target.
+    pub session: Option<u64>,
     /// The request in the client's own words.
     pub request: UpstreamRequest,
     /// How many parts of a streamed answer must announce their end, if it is in the client's own words.
@@ -59,6 +60,11 @@ pub struct Translated {
 }
 
 impl Question {
+    /// The session of a request with these header fields, if `route` asks for one.
+    pub fn session_of(route: &Route, headers: &HeaderMap) -> Option<u64> {
+        headers.get(route.affinity.as_ref()?).map(|name| plan::session(name.as_bytes()))
+    }
+
     /// How many parts of a streamed answer to `request` must announce their end.
     pub(super) fn ends_of(&self, request: &UpstreamRequest) -> u32 {
         // Whoever is asked in other words is asked for one answer.
@@ -87,19 +93,17 @@ impl Question {
         Ok(Answer { body, dropped: translated.dropped.clone(), untold, ..answer })
     }
 
-    /// The targets, each with the request in its words, and whether these are a translation.
+    /// The request in the words of the target at `index` of the route, and what they are if they are a translation.
     ///
-    /// In place of a request is the [`Error`] of a target that cannot be asked so.
-    pub fn ways(&self) -> impl Iterator<Item = (&Target, Result<(&UpstreamRequest, Option<&Translated>), Error>)> {
-        self.targets.iter().enumerate().map(|(index, target)| {
-            let wording = self.translation.as_ref().map_or(&Wording::Own, |translation| &translation.wordings[index]);
-            let request = match wording {
-                Wording::Own => Ok((&self.request, None)),
-                Wording::Translated(translated) => Ok((&translated.request, Some(translated))),
-                Wording::Unsayable(error) => Err(error.clone()),
-            };
-            (target, request)
-        })
+    /// # Errors
+    ///
+    /// The [`Error`] of a target that cannot be asked so.
+    pub(super) fn way(&self, index: usize) -> Result<(&UpstreamRequest, Option<&Translated>), Error> {
+        match self.translation.as_ref().map(|translation| &translation.wordings[index]) {
+            None | Some(Wording::Own) => Ok((&self.request, None)),
+            Some(Wording::Translated(translated)) => Ok((&translated.request, Some(translated))),
+            Some(Wording::Unsayable(error)) => Err(error.clone()),
+        }
     }
 }
 

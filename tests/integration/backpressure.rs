@@ -35,7 +35,7 @@ async fn impatient_proxy(upstream: &Upstream) -> Proxy {
 /// Numbered events, so that one that is lost, doubled or out of order shows.
 fn numbered_events(bytes: usize) -> String {
     let padding = "x".repeat(1000);
-    let event = |number: usize| format!("data: {{\"choices\":[],\"number\":{number},\"padding\":\"{padding}\"}}\n\n");
+    let event = |number: usize| token(&format!("{number} {padding}"));
     (0..bytes / 1024).map(event).collect()
 }
 
@@ -202,7 +202,7 @@ async fn an_http2_stream_that_is_not_read_is_dropped_and_its_siblings_go_on() {
 
 #[tokio::test]
 async fn an_http2_connection_that_is_not_read_is_dropped_with_all_its_streams() {
-    let quiet = || Script::stream().send(ROLE).hang();
+    let quiet = || Script::stream().send(token("one")).hang();
     let is_flood = |request: &Received| request.header("x-request-id") == Some("flood-over-all");
     let mut upstream = Upstream::start_with(move |request| if is_flood(request) { flood() } else { quiet() }).await;
     let proxy = impatient_proxy(&upstream).await;

@@ -9,7 +9,7 @@ mod remains;
 use std::time::Duration;
 
 use sluicegate::config::Config;
-use sluicegate::config::provider::{Model, Target};
+use sluicegate::config::model::{Model, Target};
 
 use crate::support::{
     Client, Proxy, ROLE, Script, Upstream, chat, new_id, provider, request, soon, standstill, token, with_header,
@@ -229,8 +229,7 @@ async fn failing_over(first: &Upstream, second: &Upstream) -> Proxy {
     quiet(&mut config);
     config.providers = vec![provider("first", &first.url()), provider("second", &second.url())];
     let targets = ["first/m", "second/m"].map(|target| Target::try_from(target.to_owned()).unwrap());
-    config.models =
-        vec![Model { name: "m".to_owned(), aliases: Vec::new(), resumable: false, targets: targets.into() }];
+    config.models = vec![Model { name: "m".to_owned(), targets: targets.into(), ..Model::default() }];
     Proxy::start(config).await
 }
 

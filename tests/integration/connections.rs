@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::support::{Client, Proxy, Script, Upstream, chat, request, soon};
+use crate::support::{Client, Proxy, Script, Upstream, chat, request, soon, token};
 
 const TIMEOUT: Duration = Duration::from_millis(150);
 
@@ -84,7 +84,7 @@ async fn an_idle_connection_is_closed_and_a_running_stream_is_not() {
 
 #[tokio::test]
 async fn a_connection_beyond_the_cap_waits_for_its_turn() {
-    let upstream = Upstream::start(Script::stream().send("data: {\"choices\":[]}\n\n").hang()).await;
+    let upstream = Upstream::start(Script::stream().send(token("one")).hang()).await;
     let proxy = Proxy::configured(&upstream, |config| config.server.max_connections = 2).await;
     let mut first = Client::chat(proxy.address, true).await;
     first.read_until("data:").await;

@@ -1,10 +1,11 @@
 //! A model with several targets: the next one is asked when one fails in a way that says nothing about the request.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate::config::Config;
-use sluicegate::config::provider::{Model, Target};
+use sluicegate::config::model::{Model, Target};
 use tokio::sync::Notify;
 
 use crate::support::{Proxy, ROLE, Reply, Script, Upstream, logs, nowhere, provider, soon, token};
@@ -13,9 +14,8 @@ use crate::support::{Proxy, ROLE, Reply, Script, Upstream, logs, nowhere, provid
 async fn proxy_before([first, second]: [String; 2], change: impl FnOnce(&mut Config)) -> Proxy {
     let mut config = Config::for_testing();
     config.providers = vec![provider("first", &first), provider("second", &second)];
-    let target = |provider: &str, model: &str| Target { provider: provider.to_owned(), model: model.to_owned() };
-    let targets = vec![target("first", "model-one"), target("second", "vendor/model-two")];
-    config.models.push(Model { name: "m".to_owned(), aliases: Vec::new(), resumable: false, targets });
+    let targets = vec![Target::new("first", "model-one"), Target::new("second", "vendor/model-two")];
+    config.models.push(Model { name: "m".to_owned(), targets, ..Model::default() });
     change(&mut config);
     Proxy::start(config).await
 }
@@ -97,9 +97,9 @@ async fn a_target_that_refuses_the_request_is_the_last() {
 #[tokio::test]
 async fn a_stream_that_has_begun_is_never_begun_anew() {
     for script in [
-        Script::stream().send(ROLE).close(),
+        Script::stream().send([ROLE, &token("one")].concat()).close(),
         Script::stream().send([ROLE, &token("one")].concat()).reset(),
-        Script::stream().send(ROLE).wait(50).send("data: {\"error\":{\"message\":\"crashed\"}}\n\n").end(),
+        Script::stream().send(token("one")).wait(50).send("data: {\"error\":{\"message\":\"crashed\"}}\n\n").end(),
     ] {
         let about = format!("{script:?}");
         let (reply, retries) = reply_and_retries(script, true).await;
@@ -132,7 +132,10 @@ async fn when_every_target_fails_the_last_one_is_told() {
     let first = Upstream::start(Script::json("500 Oops", r#"{"error":{"message":"first"}}"#)).await;
     let last = Script::response("429 Slow", "retry-after: 9\r\n", r#"{"error":{"message":"second"}}"#);
     let second = Upstream::start(last).await;
-    let proxy = proxy_before([first.url(), second.url()], |_| {}).await;
+    let proxy = proxy_before([first.url(), second.url()], |config| {
+        config.retry.max_attempts = NonZeroU32::new(2).unwrap();
+    })
+    .await;
     for stream in [true, false] {
         let reply = proxy.ask(stream).await;
         assert_eq!((reply.status, reply.header("retry-after")), (429, "9"));

@@ -20,11 +20,10 @@ const NAME: &str = "the \"real\" Modèle/v2";
 /// A proxy where the model `chat` is called [`NAME`] upstream.
 async fn renaming(upstream: &Upstream) -> Proxy {
     Proxy::configured(upstream, |config| {
-        config.models.push(sluicegate::config::provider::Model {
+        config.models.push(sluicegate::config::model::Model {
             name: "chat".to_owned(),
-            aliases: vec![],
-            resumable: false,
             targets: vec![format!("upstream/{NAME}").try_into().unwrap()],
+            ..Default::default()
         });
     })
     .await

@@ -4,6 +4,8 @@ mod before_the_first_frame;
 mod in_the_middle;
 mod when_committed_early;
 
+use std::num::NonZeroU32;
+
 use sluicegate::config::Config;
 use sluicegate::config::secret::Secret;
 
@@ -19,12 +21,17 @@ async fn replies_to(scripts: impl IntoIterator<Item = Script>, stream: bool) -> 
     let scripts: Vec<_> = scripts.into_iter().collect();
     let count = scripts.len();
     let upstream = Upstream::in_turn(scripts).await;
-    let proxy = Proxy::before(&upstream).await;
+    let proxy = Proxy::configured(&upstream, once).await;
     let mut replies = Vec::new();
     for _ in 0..count {
         replies.push(proxy.ask(stream).await);
     }
     replies
+}
+
+/// Has no upstream asked twice, so that each script is one request's.
+fn once(config: &mut Config) {
+    config.retry.max_attempts = NonZeroU32::MIN;
 }
 
 /// The outcome and the error that the log tells of the request of `reply`.

@@ -11,6 +11,7 @@ mod support;
 
 mod anthropic;
 mod architecture;
+mod attempts;
 mod auth;
 mod backpressure;
 mod browser_rules;

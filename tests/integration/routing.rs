@@ -1,7 +1,8 @@
 //! A model's name leads to a provider: a configured name first, then a provider's prefix, then the default provider.
 
 use sluicegate::config::Config;
-use sluicegate::config::provider::{BaseUrl, Model};
+use sluicegate::config::model::Model;
+use sluicegate::config::provider::BaseUrl;
 
 use crate::support::{ApiError, Client, Proxy, Script, Upstream, provider, request};
 
@@ -12,9 +13,9 @@ async fn upstream() -> Upstream {
 fn model(name: &str, aliases: &[&str], targets: &[&str]) -> Model {
     Model {
         name: name.to_owned(),
-        resumable: false,
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         targets: targets.iter().map(|target| (*target).to_owned().try_into().unwrap()).collect(),
+        ..Model::default()
     }
 }
 

@@ -6,6 +6,8 @@ mod siblings;
 mod spreading;
 mod tls;
 
+use std::num::NonZeroU32;
+
 use sluicegate::config::Config;
 use sluicegate::config::provider::Provider;
 use tokio::task::JoinHandle;
@@ -18,6 +20,8 @@ async fn proxy_before(url: &str, limit: impl FnOnce(&mut Provider)) -> Proxy {
     let mut upstream = Provider { http2: true, ..provider("upstream", url) };
     limit(&mut upstream);
     config.providers.push(upstream);
+    // What is sent again here is sent by the way to the upstream itself.
+    config.retry.max_attempts = NonZeroU32::MIN;
     Proxy::start(config).await
 }
 

@@ -3,13 +3,14 @@
 use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use sluicegate::config::Config;
 use sluicegate::dialect::{OpenAiChat, Path};
-use sluicegate::upstream::{self, OpenStream, Question, UpstreamRequest};
+use sluicegate::upstream::{self, OpenStream, Policy, Question, Route, UpstreamRequest};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
@@ -54,7 +55,8 @@ async fn open(url: String) -> OpenStream {
         body: Bytes::from_static(b"{}"),
         model_span: 0..0,
     };
-    let targets = [stream::target(url)].into();
-    let question = Question { client: &OpenAiChat, targets, request, expected_ends: 1, translation: None };
-    upstream::open_stream(question, Config::for_testing().stream, Instant::now()).await.expect("it has begun")
+    let config = Config::for_testing();
+    let route = Route::to(stream::target(url), Arc::new(Policy::new(&config, Arc::default())));
+    let question = Question { client: &OpenAiChat, route, session: None, request, expected_ends: 1, translation: None };
+    upstream::open_stream(question, config.stream, Instant::now()).await.expect("it has begun")
 }

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http_body::Frame;
 use sluicegate::dialect::{Observer, OpenAiChat};
 use sluicegate::framing::{Framing, Splitter};
-use sluicegate::upstream::{Body, OpenStream};
+use sluicegate::upstream::{Body, OpenStream, Seat, Trail};
 use tokio::time::Instant;
 
 use super::{Case, clock, frames, splitter, stream};
@@ -62,6 +62,7 @@ fn relay(piece: Bytes, count: usize) -> Box<dyn FnMut()> {
 fn open(body: Arrived) -> OpenStream {
     OpenStream {
         target: stream::target("http://127.0.0.1:9/v1".to_owned()),
+        seat: Seat::default(),
         headers: HeaderMap::new(),
         first: Bytes::new(),
         body: Body::Shared(reqwest::Body::wrap(body)),
@@ -69,5 +70,6 @@ fn open(body: Arrived) -> OpenStream {
         observer: Observer::new(&OpenAiChat, 1),
         translation: None,
         asked: Instant::now(),
+        trail: Trail::default(),
     }
 }

@@ -13,7 +13,7 @@ use sluicegate::config::provider::{BaseUrl, Origin, Provider};
 use sluicegate::relay::Relay;
 use sluicegate::relay::guard::{Peer, StreamGuard};
 use sluicegate::telemetry::Record;
-use sluicegate::upstream::{OpenStream, Target, Upstream};
+use sluicegate::upstream::{Fleet, OpenStream, Target, Upstream};
 use tokio_util::sync::CancellationToken;
 
 /// A response body as hyper has it, which does not know what it polls.
@@ -26,7 +26,7 @@ pub(super) fn target(url: String) -> Target {
     let url = BaseUrl::try_from(url).expect("a URL");
     let provider = Provider::compatible("upstream", url, Origin::CommandLine);
     let upstream = Upstream::new(&provider, &Config::for_testing().stream).expect("a provider without a key");
-    Target { upstream: Arc::new(upstream), model: "model".into() }
+    Target::new(Arc::new(upstream), "model".into(), &Fleet::default())
 }
 
 /// What a client is given of `stream`.

@@ -38,7 +38,7 @@ pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
     }
     let Ok(event) = serde_json::from_str::<Event<'_>>(data) else {
         // JSON of an unknown shape may mean something to the client.
-        learned.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
+        learned.note_unread(data);
         return;
     };
     match &*event.r#type {
@@ -61,7 +61,8 @@ pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
         }
         // Without the name that makes SDKs raise.
         _ if event.r#type == "error" || event.error.is_some() => learned.fail(UpstreamError::of_event(data), false),
+        "content_block_stop" | "ping" => {}
         // More kinds of events may be added, and clients are asked to ignore those they do not know.
-        _ => {}
+        _ => learned.unknown = true,
     }
 }

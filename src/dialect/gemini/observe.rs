@@ -25,9 +25,10 @@ pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
     }
     let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
         // JSON of an unknown shape may mean something to the client.
-        learned.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
+        learned.note_unread(data);
         return;
     };
+    learned.unknown |= chunk.candidates.is_none() && chunk.prompt_feedback.is_none() && chunk.usage_metadata.is_none();
     if chunk.error.is_some()
         && let Some(error) = UpstreamError::parse(data.as_bytes())
     {

@@ -48,9 +48,10 @@ pub(super) fn is_another_token(run: &[u8], speaking: bool) -> bool {
 pub(super) fn observe(data: &str, learned: &mut Learned) {
     let Ok(line) = serde_json::from_str::<Line<'_>>(data) else {
         // JSON of an unknown shape may mean something to the client.
-        learned.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
+        learned.note_unread(data);
         return;
     };
+    learned.unknown |= line.message.is_none() && line.response.is_none();
     if let Some(error) = line.error(data.as_bytes()) {
         return learned.fail(error, true);
     }

@@ -38,9 +38,10 @@ pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
 fn observe_chunk(data: &str, learned: &mut Learned) {
     let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
         // JSON of an unknown shape may mean something to the client.
-        learned.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
+        learned.note_unread(data);
         return;
     };
+    learned.unknown |= chunk.choices.is_none() && chunk.usage.is_none() && chunk.error.is_none();
     if (chunk.error.is_some() || chunk.is_error_object())
         && let Some(error) = UpstreamError::parse(data.as_bytes())
     {

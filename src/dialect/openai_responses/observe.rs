@@ -57,7 +57,7 @@ pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
             return learned.fail(UpstreamError::of_event(data), false);
         }
         // JSON of an unknown shape may mean something to the client.
-        learned.garbled |= serde_json::from_str::<serde::de::IgnoredAny>(data).is_err();
+        learned.note_unread(data);
         return;
     };
     // Not all name their events beside the data.
@@ -77,7 +77,7 @@ pub(super) fn observe(name: Option<&[u8]>, data: &str, learned: &mut Learned) {
             report(error_of(&event, data), is_visible, learned);
         }
         // More kinds of events may be added, and clients are asked to ignore those they do not know.
-        _ => {}
+        _ => learned.unknown |= !kind.starts_with(b"response."),
     }
 }
 

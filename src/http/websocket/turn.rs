@@ -237,7 +237,8 @@ async fn open(
         let mut config = context.state.config.stream.clone();
         // The connection has its own signs of life.
         config.keep_alive = None;
-        let stream = upstream::open_stream(question, config.clone(), context.record.started()).await?;
+        let opened = upstream::open_stream(question, config.clone(), context.record.started()).await;
+        let stream = opened.map_err(|failure| chat::refuse(&context, failure))?;
         let dropped = stream.translation.as_ref().map_or_else(Vec::new, |translation| translation.dropped.clone());
         let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
         Ok(Opened::Stream { relay: Relay::open(stream, &config, guard, context.shutdown.deadline.clone()), dropped })

@@ -30,6 +30,13 @@ pub(super) struct Exchange {
     refused: Option<io::Error>,
 }
 
+/// Why there is no response.
+pub(super) struct Broken {
+    pub(super) cause: io::Error,
+    /// Nothing of a response has come.
+    pub(super) is_silent: bool,
+}
+
 impl Exchange {
     pub(super) fn new(socket: Socket, head: Vec<u8>, body: Bytes, is_head: bool) -> Self {
         let outgoing = io::Cursor::new(head).chain(body);
@@ -37,9 +44,12 @@ impl Exchange {
     }
 
     /// The response, once its head is here. Its body gives the connection to `pool` when it has been read to its end.
-    pub(super) async fn response(mut self, pool: &Arc<Pool>) -> io::Result<Response<Body>> {
-        let (parts, length) = std::future::poll_fn(|cx| self.poll(cx)).await?;
-        let framing = Framing::of(parts.status, &parts.headers, self.is_head)?;
+    pub(super) async fn response(mut self, pool: &Arc<Pool>) -> Result<Response<Body>, Broken> {
+        let head = std::future::poll_fn(|cx| self.poll(cx)).await;
+        let is_silent = self.received.is_empty();
+        let broken = |cause| Broken { cause, is_silent };
+        let (parts, length) = head.map_err(broken)?;
+        let framing = Framing::of(parts.status, &parts.headers, self.is_head).map_err(broken)?;
         // An answer that did not wait for all of the request leaves a connection whose state nobody knows.
         let pool = (self.is_sent && head::keeps_alive(&parts)).then(|| Arc::clone(pool));
         let body = Body::new(self.socket, framing, self.received.slice(length..), pool);

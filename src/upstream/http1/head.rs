@@ -137,7 +137,7 @@ mod tests {
             (http::header::AUTHORIZATION, HeaderValue::from_static("Bearer client")),
         ]);
         let (base_path, path, headers) = ("/v1", "/chat/completions", &own);
-        let post = Request { method: &Method::POST, base_path, path, headers, body: Bytes::from("{}") };
+        let post = Request { key: 0, method: &Method::POST, base_path, path, headers, body: Bytes::from("{}") };
         let head = Opening::new(&base, &fixed).head_of(&post);
         assert_eq!(
             String::from_utf8(head).unwrap(),
@@ -145,8 +145,14 @@ mod tests {
              accept: */*\r\ncontent-length: 2\r\n\r\n"
         );
         let none = HeaderMap::new();
-        let get =
-            Request { method: &Method::GET, base_path: "", path: "/models?a=b", headers: &none, body: Bytes::new() };
+        let get = Request {
+            key: 0,
+            method: &Method::GET,
+            base_path: "",
+            path: "/models?a=b",
+            headers: &none,
+            body: Bytes::new(),
+        };
         let head = Opening::new(&Url::parse("http://[::1]").unwrap(), &HeaderMap::new()).head_of(&get);
         assert_eq!(String::from_utf8(head).unwrap(), "GET /models?a=b HTTP/1.1\r\nhost: [::1]\r\n\r\n");
     }

@@ -23,17 +23,25 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use reqwest::Url;
+use tokio::time::Instant;
 
 pub use body::Body;
-use exchange::Exchange;
+use exchange::{Broken, Exchange};
 use head::Opening;
 use pool::Pool;
 
 use super::connector::{ConnectError, Connector};
+use super::socket::Socket;
+
+/// A kept connection that ends so soon after a request, without a word, was being closed when the request met it. One that
+/// ends later may have ended over the request.
+const POOL_RACE: Duration = Duration::from_secs(1);
 
 /// A request, ready but for what all requests of the [`Client`] carry.
 #[derive(Debug)]
 pub struct Request<'a> {
+    /// Which of the sets of header fields that the [`Client`] has it carries.
+    pub key: usize,
     /// The method.
     pub method: &'a Method,
     /// The path that every path here begins with, without a slash at its end.
@@ -65,12 +73,13 @@ impl From<ConnectError> for SendError {
 #[derive(Debug)]
 pub struct Client {
     connector: Connector,
-    opening: Opening,
+    /// One for each set of header fields.
+    openings: Vec<Opening>,
     pool: Arc<Pool>,
 }
 
 impl Client {
-    /// A client of the server that `base_url` names. Every request carries `headers`. `tls` is needed for `https`.
+    /// A client of the server that `base_url` names. Every request carries one set of `headers`. `tls` is needed for `https`.
     ///
     /// Connecting may take `connect_timeout`, from the look-up of the name to the end of the TLS handshake.
     ///
@@ -79,13 +88,13 @@ impl Client {
     /// If TLS cannot be spoken with a host of that name.
     pub fn new(
         base_url: &Url,
-        headers: &HeaderMap,
+        headers: &[HeaderMap],
         tls: Option<Arc<rustls::ClientConfig>>,
         connect_timeout: Duration,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Self {
             connector: Connector::new(base_url, tls, connect_timeout)?,
-            opening: Opening::new(base_url, headers),
+            openings: headers.iter().map(|headers| Opening::new(base_url, headers)).collect(),
             pool: Arc::default(),
         })
     }
@@ -94,16 +103,23 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`SendError`]. Nothing is sent a second time.
+    /// [`SendError`]. Nothing is sent a second time, but what met a connection that its server was about to close.
     pub async fn send(&self, request: Request<'_>) -> Result<Response<Body>, SendError> {
-        let socket = match self.pool.take() {
-            Some(socket) => socket,
-            None => Box::pin(self.connector.connect()).await?,
-        };
-        let head = self.opening.head_of(&request);
-        let is_head = request.method == Method::HEAD;
-        let exchange = Exchange::new(socket, head, request.body, is_head);
-        exchange.response(&self.pool).await.map_err(SendError::Broken)
+        if let Some(socket) = self.pool.take() {
+            let sent = Instant::now();
+            match self.exchange(socket, &request).await {
+                Err(broken) if broken.is_silent && sent.elapsed() < POOL_RACE => {}
+                result => return result.map_err(|broken| SendError::Broken(broken.cause)),
+            }
+        }
+        let socket = Box::pin(self.connector.connect()).await?;
+        self.exchange(socket, &request).await.map_err(|broken| SendError::Broken(broken.cause))
+    }
+
+    async fn exchange(&self, socket: Socket, request: &Request<'_>) -> Result<Response<Body>, Broken> {
+        let head = self.openings[request.key].head_of(request);
+        let exchange = Exchange::new(socket, head, request.body.clone(), request.method == Method::HEAD);
+        exchange.response(&self.pool).await
     }
 
     /// Closes the idle connections that have been idle for long, or that the server has closed.

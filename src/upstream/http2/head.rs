@@ -79,7 +79,7 @@ mod tests {
         let fixed = headers(&[("authorization", "Bearer key"), ("connection", "close")]);
         let own = headers(&[("accept", "*/*"), ("authorization", "Bearer client"), ("te", "gzip"), ("host", "here")]);
         let (base_path, path, body) = ("/v1", "/chat/completions?a=b", Bytes::from("{}"));
-        let request = Request { method: &Method::POST, base_path, path, headers: &own, body };
+        let request = Request { key: 0, method: &Method::POST, base_path, path, headers: &own, body };
         let head = Opening::new(&base, &fixed).head_of(&request);
         assert_eq!(head.uri(), "https://api.example:8443/v1/chat/completions?a=b");
         let expected = [("accept", "*/*"), ("authorization", "Bearer key"), ("content-length", "2")];
@@ -90,6 +90,7 @@ mod tests {
     fn a_configured_host_is_the_authority() {
         let base = Url::parse("http://[::1]:80").unwrap();
         let request = Request {
+            key: 0,
             method: &Method::GET,
             base_path: "",
             path: "/models",

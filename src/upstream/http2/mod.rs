@@ -55,12 +55,13 @@ pub enum SendError {
 /// Sends requests to one server and keeps its connections. Each belongs to the runtime that opened it.
 #[derive(Debug)]
 pub struct Client {
-    opening: Opening,
+    /// One for each set of header fields.
+    openings: Vec<Opening>,
     pool: Arc<Pool>,
 }
 
 impl Client {
-    /// A client of the server that `base_url` names. Every request carries `headers`. `tls` is needed for `https`, and must
+    /// A client of the server that `base_url` names. Every request carries one set of `headers`. `tls` is needed for `https`, and must
     /// offer `h2`.
     ///
     /// Connecting may take `connect_timeout`, from the look-up of the name to the server's first settings.
@@ -70,13 +71,14 @@ impl Client {
     /// If TLS cannot be spoken with a host of that name.
     pub fn new(
         base_url: &Url,
-        headers: &HeaderMap,
+        headers: &[HeaderMap],
         tls: Option<Arc<rustls::ClientConfig>>,
         connect_timeout: Duration,
         limits: Limits,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let connector = Connector::new(base_url, tls, connect_timeout)?;
-        Ok(Self { opening: Opening::new(base_url, headers), pool: Arc::new(Pool::new(connector, limits)) })
+        let openings = headers.iter().map(|headers| Opening::new(base_url, headers)).collect();
+        Ok(Self { openings, pool: Arc::new(Pool::new(connector, limits)) })
     }
 
     /// Sends `request` and waits for the head of the response. Dropping the future resets the stream.
@@ -92,7 +94,7 @@ impl Client {
         loop {
             let place = self.pool.place(refused_by.as_ref()).await.map_err(SendError::Connect)?;
             let connection = place.connection();
-            match place.ask(self.opening.head_of(&request), request.body.clone()).await {
+            match place.ask(self.openings[request.key].head_of(&request), request.body.clone()).await {
                 Ok(response) => return Ok(response),
                 // It costs nothing to find out, and the connection is not offered again.
                 Err(Unanswered::Closed) => self.pool.retire(&connection),

@@ -63,8 +63,9 @@ async fn the_log_has_the_usage_with_all_of_the_input() {
 
 /// Silence in three places: before the headers, before the first event, between two.
 fn pensive_stream() -> Script {
-    let script = Script::default().wait(350).append(Script::stream()).wait(350).send(START).wait(350);
-    script.send([&text("one"), FINISH, STOP].concat()).end()
+    let script =
+        Script::default().wait(350).append(Script::stream()).wait(350).send([START, &text("one")].concat()).wait(350);
+    script.send([FINISH, STOP].concat()).end()
 }
 
 /// What a client gets of a pensive upstream that is given up on after 50 ms, with a ping after every 100 ms of silence.
@@ -89,17 +90,19 @@ async fn pings_flow_while_the_model_thinks_and_nothing_else_is_added() {
 
 #[tokio::test]
 async fn no_ping_stands_inside_an_event() {
-    let whole = [text("one"), FINISH.to_owned(), STOP.to_owned()].concat();
+    let begin = [START, &text("one")].concat();
+    let whole = [text("two"), FINISH.to_owned(), STOP.to_owned()].concat();
     for stream in [whole.clone(), whole.replace('\n', "\r\n")] {
         for cut in [3, 30, stream.find("\n\n").or(stream.find("\n\r\n")).unwrap() + 1] {
             let (one, other) = stream.split_at(cut);
-            let script = Script::stream().send(START).send(one.to_owned()).wait(350).send(other.to_owned()).end();
+            let script =
+                Script::stream().send(begin.clone()).send(one.to_owned()).wait(350).send(other.to_owned()).end();
             let upstream = Upstream::start(script).await;
             let often = Some(Duration::from_millis(100));
             let proxy = proxy_configured(&upstream, |config| config.stream.keep_alive = often).await;
             let reply = ask(&proxy, true).await;
-            assert!(reply.body.starts_with(&[START, PING].concat()), "cut at {cut}: {reply:?}");
-            assert_eq!(reply.body.replace(PING, ""), [START, &stream].concat(), "cut at {cut}");
+            assert!(reply.body.starts_with(&[&begin, PING].concat()), "cut at {cut}: {reply:?}");
+            assert_eq!(reply.body.replace(PING, ""), [&*begin, &stream].concat(), "cut at {cut}");
         }
     }
 }

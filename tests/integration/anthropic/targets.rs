@@ -1,9 +1,10 @@
 //! Who is asked: the targets of a model that speak the client's language, one after the other, and nobody else.
 
 use sluicegate::config::Config;
-use sluicegate::config::provider::{Model, Provider, Target};
+use sluicegate::config::model::{Model, Target};
+use sluicegate::config::provider::Provider;
 
-use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker};
+use crate::support::anthropic::{ANSWER, START, STOP, answer, ask, error, error_event, message, speaker, text};
 use crate::support::{ApiError, Proxy, Reply, Script, Upstream, provider};
 
 /// A provider that speaks OpenAI Chat Completions and nothing else.
@@ -17,7 +18,8 @@ async fn proxy_before(providers: Vec<Provider>) -> Proxy {
         providers.iter().map(|provider| Target::try_from(format!("{}/own", provider.name)).unwrap()).collect();
     let mut config = Config::for_testing();
     config.providers = providers;
-    config.models = vec![Model { name: "m".to_owned(), aliases: vec!["alias".to_owned()], resumable: false, targets }];
+    config.models =
+        vec![Model { name: "m".to_owned(), aliases: vec!["alias".to_owned()], targets, ..Model::default() }];
     Proxy::start(config).await
 }
 
@@ -46,7 +48,7 @@ async fn a_target_that_fails_before_its_first_event_is_followed_by_the_next() {
 
 #[tokio::test]
 async fn a_stream_that_has_begun_and_a_request_that_is_refused_are_not_tried_again() {
-    let begun = Script::stream().send(START).close();
+    let begun = Script::stream().send([START, &text("one")].concat()).close();
     let refused =
         Script::json("400 Bad", r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#);
     for script in [begun, refused] {

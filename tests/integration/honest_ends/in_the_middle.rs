@@ -32,12 +32,13 @@ async fn reply_to_begun(script: Script) -> Reply {
     replies_to_begun(&[script]).await.remove(0)
 }
 
-/// What a client gets of a recorded stream, and what the log tells of it. The first event comes by itself.
+/// What a client gets of a recorded stream, and what the log tells of it. The first two events come by themselves.
 async fn replayed(recording: &str) -> (Reply, (String, Option<String>)) {
     let data = recording.find("data: ").unwrap();
-    let first = data + recording[data..].find("\n\n").unwrap() + 2;
+    let (second, _) = recording[data..].match_indices("\n\n").nth(1).unwrap();
+    let begun = data + second + 2;
     let cue = Arc::new(Notify::new());
-    let (start, rest) = recording.split_at(first);
+    let (start, rest) = recording.split_at(begun);
     let script = Script::stream().send(start.to_owned()).cue(&cue).send(rest.to_owned()).end();
     let upstream = Upstream::start(script).await;
     let proxy = Proxy::before(&upstream).await;

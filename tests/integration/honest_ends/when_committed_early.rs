@@ -11,7 +11,11 @@ use crate::support::{KEEP_ALIVE, Proxy, Reply, Script, Upstream};
 async fn early_reply_to(script: Script) -> Reply {
     let cue = Arc::new(Notify::new());
     let upstream = Upstream::start(Script::default().cue(&cue).append(script)).await;
-    let proxy = Proxy::configured(&upstream, |config| config.stream.commit_after = Duration::from_millis(100)).await;
+    let proxy = Proxy::configured(&upstream, |config| {
+        config.stream.commit_after = Duration::from_millis(100);
+        super::once(config);
+    })
+    .await;
     let head = proxy.chat(true).await;
     cue.notify_one();
     Reply::of(head).await

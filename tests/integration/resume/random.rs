@@ -2,11 +2,9 @@
 //!
 //! `SLUICEGATE_TEST_DROPS` says how many drops there are to be, and `SLUICEGATE_TEST_SEED` repeats a run, but for its timing.
 
-use std::env;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use sluicegate::app::App;
 use sluicegate::config::Config;
@@ -17,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Event, TONGUES, events, resumable};
-use crate::support::{Received, Script, Tongue, Upstream, body_of, header, soon, speaker, with_header};
+use crate::support::{Dice, Received, Script, Tongue, Upstream, body_of, header, soon, speaker, variable, with_header};
 
 const DEFAULT_DROPS: usize = 1500;
 /// Streams at a time.
@@ -59,41 +57,6 @@ pub(super) fn config(upstream: &Upstream) -> Config {
     config
 }
 
-/// Numbers that look random and can be had again: SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    /// Those that go with `seed` and `what`.
-    fn of(seed: u64, what: [u64; 2]) -> Self {
-        let mut dice = Self(seed);
-        for part in what {
-            dice.0 = dice.next() ^ part.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-        dice
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// One of `low` to `high`.
-    fn between(&mut self, low: usize, high: usize) -> usize {
-        low + usize::try_from(self.next() % (high - low + 1) as u64).unwrap()
-    }
-
-    /// Whether something happens that does so once in `times`.
-    fn once_in(&mut self, times: usize) -> bool {
-        self.between(1, times) == 1
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.between(0, of.len() - 1)]
-    }
-}
-
 /// Many streams, each with several readers that are cut off again and again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storm {
@@ -103,14 +66,9 @@ pub(super) struct Storm {
 
 impl Storm {
     pub(super) fn new() -> Self {
-        fn variable<T: FromStr>(name: &str) -> Option<T> {
-            env::var(name).ok().map(|text| text.parse().ok().unwrap_or_else(|| panic!("{name} is no number")))
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let seed = variable("SLUICEGATE_TEST_SEED").unwrap_or(u64::from(now.subsec_nanos()));
         // There are two tests.
         let drops: usize = variable("SLUICEGATE_TEST_DROPS").unwrap_or(DEFAULT_DROPS);
-        Self { seed, drops: drops.div_ceil(2) }
+        Self { seed: Dice::seed(), drops: drops.div_ceil(2) }
     }
 
     /// A model server for all the streams. A request says which of them it is for.

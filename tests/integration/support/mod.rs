@@ -16,6 +16,7 @@
 
 pub mod anthropic;
 mod client;
+mod dice;
 mod error;
 mod fate;
 mod fixtures;
@@ -36,6 +37,7 @@ mod upstream;
 pub mod websocket;
 
 pub use client::{Client, Response, body_of, header, request, upload, with_header};
+pub use dice::{Dice, variable};
 pub use error::ApiError;
 pub use fate::Fate;
 pub use fixtures::{Recording, fixture};

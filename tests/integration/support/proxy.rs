@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use sluicegate::app::App;
 use sluicegate::config::Config;
@@ -10,6 +11,7 @@ use sluicegate::config::provider::{BaseUrl, Origin, Provider};
 use sluicegate::config::secret::Secret;
 use sluicegate::dialect;
 use sluicegate::http::{self, Shutdown};
+use sluicegate::upstream::Fleet;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,7 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub shutdown: Shutdown,
     pub config: watch::Sender<Arc<Config>>,
+    pub fleet: Arc<Fleet>,
     task: JoinHandle<()>,
     /// Where its streams are shared, if it is the only one there.
     pub redis: Option<Redis>,
@@ -45,13 +48,17 @@ impl Proxy {
     pub async fn start(mut config: Config) -> Self {
         logs::capture();
         config.server.listen.set_port(0);
+        // What is to fail may fail soon.
+        config.retry.backoff = config.retry.backoff.min(Duration::from_millis(5));
         let listener = http::listen(&config.server).unwrap();
         let address = listener.local_addr().unwrap();
         let (config, receiver) = watch::channel(Arc::new(config));
         let shutdown = Shutdown::default();
-        let running = App::new(receiver).unwrap().run(listener, shutdown.clone());
+        let app = App::new(receiver).unwrap();
+        let fleet = Arc::clone(app.fleet());
+        let running = app.run(listener, shutdown.clone());
         let task = tokio::spawn(async move { running.await.unwrap() });
-        Self { address, shutdown, config, task, redis: None }
+        Self { address, shutdown, config, fleet, task, redis: None }
     }
 
     /// The same with streams that are shared over a Redis of its own.

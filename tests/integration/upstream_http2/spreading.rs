@@ -109,9 +109,10 @@ async fn a_connection_that_nobody_uses_is_closed_after_a_while() {
     let mut upstream = Http2Upstream::start().await;
     let limits = Limits { streams: 10, connections: 1, ping: None };
     let url = upstream.url().parse().unwrap();
-    let client = Client::new(&url, &http::HeaderMap::new(), None, Duration::from_secs(5), limits).unwrap();
+    let client = Client::new(&url, &[http::HeaderMap::new()], None, Duration::from_secs(5), limits).unwrap();
     let (method, headers, body) = (http::Method::POST, http::HeaderMap::new(), bytes::Bytes::from("{}"));
-    let request = Request { method: &method, base_path: "/v1", path: "/chat/completions", headers: &headers, body };
+    let request =
+        Request { key: 0, method: &method, base_path: "/v1", path: "/chat/completions", headers: &headers, body };
     let (response, exchange) = tokio::join!(client.send(request), async {
         let mut exchange = upstream.request().await;
         exchange.send(ROLE);

@@ -31,7 +31,11 @@ fn proxy_before(listener: &TcpListener) -> Program {
     let url = format!("https://localhost:{}/v1", listener.local_addr().unwrap().port());
     let provider = format!("[{{ name = \"secure\", kind = \"compatible\", base_url = \"{url}\", http2 = true }}]");
     let certificate = fixture("certificate.pem");
-    let environment = [("SLUICEGATE__PROVIDER", &*provider), ("SSL_CERT_FILE", certificate.to_str().unwrap())];
+    let environment = [
+        ("SLUICEGATE__PROVIDER", &*provider),
+        ("SLUICEGATE__RETRY__MAX_ATTEMPTS", "1"),
+        ("SSL_CERT_FILE", certificate.to_str().unwrap()),
+    ];
     Program::start(&["--listen", "127.0.0.1:0"], &environment)
 }
 

@@ -34,8 +34,8 @@ fn later_usage_overrides_what_it_names_and_keeps_the_rest() {
 
 #[test]
 fn a_ping_is_a_sign_of_life_and_nothing_else() {
-    assert!(!observe(&[PING]).has_data());
-    assert!(observe(&[PING, START]).has_data());
+    assert!(!observe(&[PING]).has_begun());
+    assert!(!observe(&[PING, START]).has_begun(), "a message that is empty so far");
     assert!(!observe(&[START, BLOCK, PING]).has_content());
     assert!(observe(&[START, BLOCK, TOKEN]).has_content());
 }

@@ -119,7 +119,7 @@ fn a_last_line_without_its_end_is_a_line() {
 fn a_sign_of_life_is_a_line_that_says_nothing_to_anyone() {
     let line = Ollama.keep_alive();
     let observer = observe(&[str::from_utf8(line).unwrap()]);
-    assert!(!observer.has_data() && !observer.has_content() && !observer.is_complete());
+    assert!(!observer.has_begun());
     let value: serde_json::Value = serde_json::from_slice(line).unwrap();
     assert_eq!((&value["message"]["role"], &value["message"]["content"]), (&"assistant".into(), &"".into()));
     assert_eq!((&value["response"], &value["done"]), (&"".into(), &false.into()));
