@@ -27,6 +27,7 @@ pub mod response;
 mod retry;
 pub mod routing;
 mod socket;
+mod spread;
 mod stream;
 mod trail;
 
