@@ -89,6 +89,7 @@ pub(super) fn failure(dialect: &'static dyn Dialect, run: &[u8], state: State) -
             _ if took_too_long => Some(StatusCode::GATEWAY_TIMEOUT),
             _ => error.status_in(dialect),
         },
+        retry_after: error.retry_after,
         message: error.message,
         r#type: error.r#type,
         code: error.code,

@@ -44,6 +44,7 @@ pub use client::Upstream;
 pub use fleet::{Fleet, Policy};
 pub use question::{Question, Translated, Translation};
 pub use request::UpstreamRequest;
+pub use retry::whole_seconds;
 pub use routing::{Route, Routes, Target};
 pub use stream::{OpenStream, Translating, open_stream};
 pub use trail::Trail;
