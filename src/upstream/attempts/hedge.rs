@@ -3,6 +3,7 @@
 //! Where the route says so, a target that is silent for too long gets a rival: the next attempt, begun early. The first of the
 //! two that yields something ends the other; the failure of one is for the other no reason to end.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,27 +20,37 @@ impl<'a> Attempts<'a> {
     /// What `attempt` yields, or the one that is made beside it when it is slow.
     pub(super) async fn see_through<G: Goal>(&mut self, goal: &G, attempt: Attempt<'a>) -> Option<Done<G::Yield>> {
         let (target, patience) = (attempt.lane.target, self.patience(attempt.target));
-        let mut first = std::pin::pin!(ask(goal, attempt));
+        let mut first = pin!(ask(goal, attempt));
         if let Some(patience) = patience {
-            if let Ok(asked) = tokio::time::timeout(patience, first.as_mut()).await {
-                return self.settle(asked);
-            }
-            if let Some(rival) = self.rival_of(target) {
-                let mut second = Box::pin(ask(goal, rival));
-                let (asked, is_first) = tokio::select! {
-                    biased;
-                    asked = first.as_mut() => (asked, true),
-                    asked = second.as_mut() => (asked, false),
-                };
-                let done = self.settle(asked);
-                if done.is_some() {
-                    return done;
+            match tokio::time::timeout(patience, first.as_mut()).await {
+                Ok(asked) => return self.settle(asked),
+                Err(_) => {
+                    if let Some(rival) = self.rival_of(target) {
+                        return self.race(first, Box::pin(ask(goal, rival))).await;
+                    }
                 }
-                let asked = if is_first { second.await } else { first.await };
-                return self.settle(asked);
             }
         }
         let asked = first.await;
+        self.settle(asked)
+    }
+
+    /// What the first of two attempts yields that yields something.
+    async fn race<T>(
+        &mut self,
+        mut first: impl Future<Output = Asking<'a, T>> + Unpin,
+        mut second: impl Future<Output = Asking<'a, T>> + Unpin,
+    ) -> Option<Done<T>> {
+        let (asked, is_first) = tokio::select! {
+            biased;
+            asked = &mut first => (asked, true),
+            asked = &mut second => (asked, false),
+        };
+        let done = self.settle(asked);
+        if done.is_some() {
+            return done;
+        }
+        let asked = if is_first { second.await } else { first.await };
         self.settle(asked)
     }
 
@@ -90,8 +101,11 @@ impl<'a> Attempts<'a> {
     }
 }
 
+/// An attempt and what came of it.
+type Asking<'a, T> = (Attempt<'a>, Result<T, Error>);
+
 /// What came of `attempt`, which holds on to all that it has taken until it is settled.
-async fn ask<'a, G: Goal>(goal: &G, attempt: Attempt<'a>) -> (Attempt<'a>, Result<G::Yield, Error>) {
+async fn ask<'a, G: Goal>(goal: &G, attempt: Attempt<'a>) -> Asking<'a, G::Yield> {
     let asked = goal.attempt(&attempt).await;
     (attempt, asked)
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use sluicegate::config::Config;
 use sluicegate::config::hedge::{After, Hedge};
+use sluicegate::config::secret::Secret;
+use sluicegate::upstream::fleet::Status;
 use tokio::sync::Notify;
 
 use super::{ANSWER, NO, always, everything_is_given_back, good, good_text, outcomes, proxy_at, proxy_before};
-use crate::support::{Client, ROLE, Script, Upstream, nowhere, token, until};
+use crate::support::{Client, ROLE, Script, Upstream, chat, nowhere, request, token, until};
 
 const DELAY: Duration = Duration::from_millis(50);
 const ERROR: &str = "data: {\"error\":{\"message\":\"crashed\"}}\n\n";
@@ -123,9 +125,9 @@ async fn a_second_that_cannot_be_reached_or_has_no_room_is_no_loss() {
         config.models[0].targets[1].max_in_flight = Some(1);
     })
     .await;
-    let body = crate::support::chat(true).replace("\"m\"", "\"b/m\"");
+    let body = chat(true).replace("\"m\"", "\"b/m\"");
     let mut busy = Client::connect(proxy.address).await;
-    busy.send(&crate::support::request("/v1/chat/completions", &body)).await;
+    busy.send(&request("/v1/chat/completions", &body)).await;
     second.request().await;
     assert_eq!(proxy.ask(true).await.header("x-sluicegate-attempts"), "");
     assert_eq!(second.request_count(), 1);
@@ -150,6 +152,20 @@ async fn a_client_that_leaves_the_race_ends_both() {
 }
 
 #[tokio::test]
+async fn when_the_time_is_up_both_are_told() {
+    let (first, second) = (slow().await, slow().await);
+    let proxy = proxy_before(&[&first, &second], |config| {
+        hedged(config);
+        config.stream.total_timeout = Some(Duration::from_millis(400));
+    })
+    .await;
+    let reply = proxy.ask(true).await;
+    assert_eq!(reply.status, 504);
+    assert_eq!(outcomes(reply.header("x-sluicegate-attempts")), ["a/m;total_timeout", "b/m;total_timeout"]);
+    everything_is_given_back(&proxy).await;
+}
+
+#[tokio::test]
 async fn losing_a_race_is_no_failure_and_counts_against_nobody() {
     let (first, second) = (slow().await, good().await);
     let proxy = proxy_before(&[&first, &second], |config| {
@@ -161,10 +177,10 @@ async fn losing_a_race_is_no_failure_and_counts_against_nobody() {
         assert!(proxy.ask(true).await.body.contains("rescued"));
     }
     assert_eq!(first.request_count(), 3, "it is asked first as ever");
-    let is_well = |status: &sluicegate::upstream::fleet::Status| status.keys.iter().all(|(_, rest)| rest.is_none());
+    let is_well = |status: &Status| status.keys.iter().all(|(_, rest)| rest.is_none());
     assert!(proxy.fleet.status().iter().all(is_well));
-    let slowness = |status: &&sluicegate::upstream::fleet::Status| &*status.provider == "a" && &*status.model == "m";
-    let known = proxy.fleet.status().iter().find(slowness).unwrap().time_to_first_token;
+    let is_first = |status: &&Status| (&*status.provider, &*status.model) == ("a", "m");
+    let known = proxy.fleet.status().iter().find(is_first).unwrap().time_to_first_token;
     assert!(known.is_some_and(|time| time >= DELAY), "that it is slow is known: {known:?}");
 }
 
@@ -228,7 +244,6 @@ async fn a_model_that_does_not_ask_for_it_and_an_answer_that_does_not_stream_are
 /// Another key of the same provider leads to the same slow model.
 #[tokio::test]
 async fn a_hedge_goes_to_another_target_and_not_to_another_key() {
-    use sluicegate::config::secret::Secret;
     let (first, second) = (slow().await, good().await);
     let proxy = proxy_before(&[&first, &second], |config| {
         hedged(config);
