@@ -1,5 +1,5 @@
 //! The measurements of `benches/compare/run`: the comparison, and with a word before the options
-//! two that last: `scale` and `soak`.
+//! three others: `resume`, and two that last, `scale` and `soak`.
 
 mod about;
 mod args;
@@ -10,6 +10,7 @@ mod fault;
 mod http;
 mod process;
 mod report;
+mod resume;
 mod runner;
 mod scale;
 mod scenario;
@@ -33,9 +34,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let mut words: VecDeque<String> = env::args().skip(1).collect();
-    let what = words.pop_front_if(|word| ["scale", "soak"].contains(&word.as_str()));
+    let what = words.pop_front_if(|word| ["resume", "scale", "soak"].contains(&word.as_str()));
     let words = Vec::from(words);
     match what.as_deref() {
+        Some("resume") => start(words, resume::HELP, resume::parse, compare::run),
         Some("scale") => start(words, scale::HELP, scale::Args::parse, scale::run),
         Some("soak") => start(words, soak::HELP, soak::Args::parse, soak::run),
         _ => start(words, args::HELP, args::Args::parse, compare::run),
