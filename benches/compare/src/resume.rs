@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::args::{Args, build, check, positive, size};
 use crate::scenario::Scenario;
+use crate::subject::Subject;
 
 pub const HELP: &str = "\
 Compares sluicegate with itself: streams that are not kept, that are kept in memory, and in Redis too.
@@ -37,17 +38,10 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         }
     }
     let build = builds.pop().ok_or("nothing to look at: build sluicegate, or give --sluicegate PATH")?;
-    let set = |name: &str, value: &str| (format!("SLUICEGATE__RESUME__{name}"), value.to_owned());
-    let subject = |name: &str| {
-        let mut subject = build.clone();
-        name.clone_into(&mut subject.name);
-        subject
-    };
-    let (plain, mut memory, mut redis) = (subject("plain"), subject("memory"), subject("redis"));
-    // All streams are one caller's, and as many as are held.
-    memory.settings = vec![set("MODE", "always"), set("MAX_CALLER_STREAMS", "2000")];
-    redis.settings = memory.settings.clone();
+    let (memory, mut redis) = (kept_in_memory(&build), kept_in_memory(&build));
+    "redis".clone_into(&mut redis.name);
     redis.redis = Some(PathBuf::from("redis-server"));
+    let plain = Subject { name: "plain".to_owned(), ..build };
     let subjects = vec![plain, memory, redis];
     check(&subjects)?;
     Ok(Args {
@@ -57,4 +51,12 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         subjects,
         json: None,
     })
+}
+
+/// `build` with streams that can all be resumed.
+pub fn kept_in_memory(build: &Subject) -> Subject {
+    let set = |name: &str, value: &str| (format!("SLUICEGATE__RESUME__{name}"), value.to_owned());
+    // All streams are one caller's, as many as are held, and end with their clients.
+    let settings = vec![set("MODE", "always"), set("MAX_CALLER_STREAMS", "2000"), set("ON_DISCONNECT", "cancel")];
+    Subject { name: "memory".to_owned(), settings, ..build.clone() }
 }
