@@ -29,7 +29,11 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         (Some("--sluicegate"), Some(path), None) => path,
         _ => return Err("give --sluicegate PATH".to_owned()),
     };
-    let subjects = vec![build(&path), kept_in_memory(&build(&path))];
+    let mut kept = kept_in_memory(&build(&path));
+    // The load is slow here, and must not fall behind.
+    let limits = ["STREAM", "CALLER", "TOTAL"].map(|whose| format!("SLUICEGATE__RESUME__MAX_{whose}_BYTES"));
+    kept.settings.extend(limits.map(|limit| (limit, "4GiB".to_owned())));
+    let subjects = vec![build(&path), kept];
     check(&subjects)?;
     let size = Size {
         paced: Duration::from_secs(2),
