@@ -5,22 +5,16 @@
 
 FROM rust:1.95-slim-bookworm AS builder
 WORKDIR /build
-# The dependencies, more than half of the work, in a layer of their own that lasts until Cargo.toml or Cargo.lock changes:
-# built for an empty program, from the manifest without its [[bin]], [[test]] and [[bench]] tables, whose files are not here.
-COPY Cargo.toml Cargo.lock ./
-RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
- && mkdir src && echo '//! Empty.' > src/lib.rs && printf '//! Empty.\nfn main() {}\n' > src/main.rs \
- && cargo build --profile dist --locked
 COPY . .
-# Cargo goes by modification times, and the sources are older than the empty program.
-RUN touch src/lib.rs src/main.rs && cargo build --profile dist --locked
+# Twice, with a load between them whose profile the second is built with: several minutes.
+RUN dist/build
 
 # All that the binary needs beside itself: the shared libraries it names, root certificates, and where names are looked up.
 # glibc, although musl would link statically and save 2 MB: musl's malloc takes one lock for all threads, which a proxy with
 # a worker per core pays for on every request, and its resolver is not the one that the binary is tested with.
 RUN mkdir -p /image/etc/ssl/certs \
- && cp target/dist/sluicegate /image/ \
- && ldd target/dist/sluicegate | grep -o '/[^ ]*' | xargs cp -L --parents -t /image \
+ && cp target/ship/sluicegate /image/ \
+ && ldd target/ship/sluicegate | grep -o '/[^ ]*' | xargs cp -L --parents -t /image \
  && cp -L /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
  && echo 'hosts: files dns' > /image/etc/nsswitch.conf
 

@@ -62,7 +62,7 @@ impl Args {
     }
 }
 
-fn size(quick: bool, held: usize) -> Size {
+pub fn size(quick: bool, held: usize) -> Size {
     let millis = |usual: u64, quickly: u64| Duration::from_millis(if quick { quickly } else { usual });
     let count = |usual, quickly| if quick { quickly } else { usual };
     Size {
@@ -82,7 +82,7 @@ pub fn nginx() -> Subject {
 }
 
 pub fn subject(name: &str, kind: Kind, binary: PathBuf) -> Subject {
-    Subject { name: name.to_owned(), kind, binary, settings: Vec::new() }
+    Subject { name: name.to_owned(), kind, binary, settings: Vec::new(), redis: None }
 }
 
 pub fn build(text: &str) -> Subject {

@@ -65,7 +65,7 @@ impl Report {
                 continue;
             }
             self.line(&mut table, figure.title, figure, &cells, &pairs);
-            if figure.added {
+            if figure.added && self.position("direct").is_some() {
                 let added = self.added(&cells);
                 self.line(&mut table, "… added to direct", figure, &added, &pairs);
             }

@@ -79,8 +79,14 @@ impl Runner<'_> {
         if proxy.is_some() {
             samples.push(Sample::new("start_ms", started.start_ns as f64 / 1e6));
         }
-        let bench =
-            Bench { target: started.target, upstream: self.upstream.clone(), proxy, size: self.args.size.clone() };
+        let redis = started.redis.as_ref().map(Running::family).transpose()?;
+        let bench = Bench {
+            target: started.target,
+            upstream: self.upstream.clone(),
+            proxy,
+            redis,
+            size: self.args.size.clone(),
+        };
         let quiet = Noise::listen(self.cores, &bench)?;
         samples.extend(scenario.run(&bench).await?);
         samples.push(quiet.share(self.cores, &bench)?);
@@ -101,8 +107,8 @@ struct Noise {
 
 impl Noise {
     fn listen(cores: Cores, bench: &Bench) -> io::Result<Self> {
-        let proxy = bench.proxy.as_ref().map_or(Ok(0), Family::cpu_ns)?;
-        let ours = proxy + Family::this_process().cpu_ns()?;
+        let cpu = |family: &Option<Family>| family.as_ref().map_or(Ok(0), Family::cpu_ns);
+        let ours = cpu(&bench.proxy)? + cpu(&bench.redis)? + Family::this_process().cpu_ns()?;
         Ok(Self { at: now_ns(), others: cores.busy_ns()? as i64 - ours as i64 })
     }
 

@@ -28,6 +28,7 @@ const fn delay(key: &'static str, title: &'static str) -> Figure {
 /// The table's lines in their order.
 pub const FIGURES: &[Figure] = &[
     figure("paced_cpu", "CPU s per million paced tokens (50 streams, one token each 20 ms)", 1),
+    context("paced_redis_cpu", "… of redis-server, beside it", 1),
     delay("paced_p50", "delay per token p50, µs"),
     delay("paced_p99", "delay per token p99, µs"),
     figure("short_cpu", "CPU µs per short streamed request (1 token)", 1),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -32,6 +32,8 @@ pub struct Subject {
     pub binary: PathBuf,
     /// What differs from its defaults, as environment variables.
     pub settings: Vec<(String, String)>,
+    /// A `redis-server` that it keeps its streams in, started afresh with it.
+    pub redis: Option<PathBuf>,
 }
 
 /// A process that does not outlive its handle.
@@ -108,6 +110,7 @@ pub struct Started {
     /// From the start of the process to the first token of a first answer.
     pub start_ns: u64,
     pub running: Option<Running>,
+    pub redis: Option<Running>,
 }
 
 impl Subject {
@@ -117,7 +120,13 @@ impl Subject {
             _ => free_address()?,
         };
         let log = place.directory.join(format!("{}.log", self.name));
-        let command = self.command(place, target)?;
+        let mut command = self.command(place, target)?;
+        let mut redis = None;
+        if let (Some(binary), Some(command)) = (&self.redis, &mut command) {
+            let (address, running) = start_redis(binary, place)?;
+            command.env("SLUICEGATE__REDIS__URL", format!("redis://{address}"));
+            redis = Some(running);
+        }
         let begin = now_ns();
         let mut running = match command {
             Some(mut command) => Some(spawn_proxy(&mut command, place, &log)?),
@@ -128,7 +137,7 @@ impl Subject {
             let said = fs::read_to_string(&log).unwrap_or_default();
             bad(format!("{} did not start: {error}\n{said}", self.name))
         })?;
-        Ok(Started { target, start_ns: answered - begin, running })
+        Ok(Started { target, start_ns: answered - begin, running, redis })
     }
 
     fn command(&self, place: &Place<'_>, target: SocketAddr) -> io::Result<Option<Command>> {
@@ -156,6 +165,24 @@ fn spawn_proxy(command: &mut Command, place: &Place<'_>, log: &Path) -> io::Resu
     let log = File::create(log)?;
     command.current_dir(place.directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Running::spawn(command, place.cores)
+}
+
+/// Starts a `redis-server` that writes nothing to disk, on the generator's core: what it takes is not the proxy's.
+fn start_redis(binary: &Path, place: &Place<'_>) -> io::Result<(SocketAddr, Running)> {
+    let address = free_address()?;
+    let mut command = Command::new(binary);
+    command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--save", "", "--appendonly", "no"]);
+    let log = File::create(place.directory.join("redis-server.log"))?;
+    command.current_dir(place.directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let running = Running::spawn(&mut command, None)?;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(address).is_err() {
+        if Instant::now() > deadline {
+            return Err(bad(format!("{} does not listen on {address}", binary.display())));
+        }
+        sleep(Duration::from_millis(2));
+    }
+    Ok((address, running))
 }
 
 fn free_address() -> io::Result<SocketAddr> {

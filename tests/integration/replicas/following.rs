@@ -21,10 +21,10 @@ async fn a_client_that_changes_the_replica_at_every_token_loses_nothing_and_gets
         let upstream = Upstream::start(cued(tongue, &TEXTS, &cue)).await;
         let (_redis, one, two) = pair(&upstream, tongue, |_| {}).await;
         let mut reader = begin(&one, tongue, None).await;
+        cue.notify_one();
         assert!(reader.read_until("\r\n\r\n").await.contains("x-sluicegate-resume-scope: shared"));
         let (stream, mut whole, mut last) = (name(&reader), String::new(), None);
         for (text, replica) in TEXTS.iter().zip([&two, &one].into_iter().cycle()) {
-            cue.notify_one();
             reader.read_until(text).await;
             let came = events(&body(&reader));
             whole.extend(came.iter().map(|event| event.text.as_str()));
@@ -32,8 +32,8 @@ async fn a_client_that_changes_the_replica_at_every_token_loses_nothing_and_gets
             drop(reader);
             reader = come_back(replica, &stream, last.as_deref()).await;
             reader.read_until("\r\n\r\n").await;
+            cue.notify_one();
         }
-        cue.notify_one();
         reader.read_until("\r\n0\r\n\r\n").await;
         whole += &said(&body(&reader));
         let texts: String = TEXTS.iter().map(|text| tongue.text(text)).collect();

@@ -62,6 +62,8 @@ pub struct Bench {
     pub upstream: Upstream,
     /// `None` on the direct way.
     pub proxy: Option<Family>,
+    /// The `redis-server` that the proxy keeps its streams in.
+    pub redis: Option<Family>,
     pub size: Size,
 }
 
@@ -98,6 +100,7 @@ pub fn next_id() -> u64 {
 struct Mark {
     at: u64,
     proxy: u64,
+    redis: u64,
     generator: u64,
 }
 
@@ -105,14 +108,17 @@ struct Mark {
 struct Span {
     seconds: f64,
     proxy_cpu: f64,
+    redis_cpu: f64,
     generator_cpu: f64,
 }
 
 impl Mark {
     fn now(bench: &Bench) -> io::Result<Self> {
+        let cpu = |family: &Option<Family>| family.as_ref().map_or(Ok(0), Family::cpu_ns);
         Ok(Self {
             at: now_ns(),
-            proxy: bench.proxy.as_ref().map_or(Ok(0), Family::cpu_ns)?,
+            proxy: cpu(&bench.proxy)?,
+            redis: cpu(&bench.redis)?,
             generator: Family::this_process().cpu_ns()?,
         })
     }
@@ -122,6 +128,7 @@ impl Mark {
         Span {
             seconds: seconds(self.at, end.at),
             proxy_cpu: seconds(self.proxy, end.proxy),
+            redis_cpu: seconds(self.redis, end.redis),
             generator_cpu: seconds(self.generator, end.generator),
         }
     }

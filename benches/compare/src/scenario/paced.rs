@@ -46,8 +46,11 @@ pub async fn run(bench: &Bench) -> io::Result<Vec<Sample>> {
     }
     let mut samples = percentiles(delays, "paced_p50", "paced_p99");
     if bench.proxy.is_some() {
-        let cpu = begin.to(&end).proxy_cpu / (after - before) as f64;
-        samples.push(Sample::new("paced_cpu", cpu * 1e6));
+        let (span, tokens) = (begin.to(&end), (after - before) as f64);
+        samples.push(Sample::new("paced_cpu", span.proxy_cpu / tokens * 1e6));
+        if bench.redis.is_some() {
+            samples.push(Sample::new("paced_redis_cpu", span.redis_cpu / tokens * 1e6));
+        }
     }
     Ok(samples)
 }
