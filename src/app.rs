@@ -24,12 +24,14 @@ pub enum RunError {
     Io(io::Error),
     Tls(TlsSetupError),
     Upstream(UpstreamSetupError),
+    Streams(io::Error),
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
+            Self::Streams(error) => write!(f, "streams cannot be shared: {error}"),
             Self::Tls(error) => error.fmt(f),
             Self::Upstream(error) => error.fmt(f),
         }
@@ -61,8 +63,9 @@ impl App {
         let connections = Arc::new(Semaphore::new(now.server.max_connections.min(Semaphore::MAX_PERMITS)));
         // Made once for nothing but its errors: better now than in a worker.
         let fleet = Arc::default();
-        State::new(now, &fleet).map_err(RunError::Upstream)?;
-        Ok(Self { config, tls, connections, streams: Arc::default(), fleet })
+        State::new(Arc::clone(&now), &fleet).map_err(RunError::Upstream)?;
+        let streams = Registry::open(&now.redis, &now.resume).map_err(RunError::Streams)?;
+        Ok(Self { config, tls, connections, streams, fleet })
     }
 
     /// What is known of the targets that are asked, for those who want to see it.

@@ -246,6 +246,10 @@ pub enum Error {
     },
     /// Sluicegate is shutting down.
     ShuttingDown,
+    /// Another replica may have the stream, and cannot be asked.
+    StreamsUnavailable,
+    /// The replica that produced the stream is gone.
+    ReplicaLost,
 }
 
 impl Error {
@@ -281,7 +285,9 @@ impl Error {
             | Self::UpstreamTruncated { .. }
             | Self::UpstreamUnexpected { .. }
             | Self::UpstreamTooLarge { .. } => Origin::Upstream,
-            Self::OverCapacity { .. } | Self::ShuttingDown => Origin::Proxy,
+            Self::OverCapacity { .. } | Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => {
+                Origin::Proxy
+            }
         }
     }
 
@@ -319,6 +325,8 @@ impl Error {
             Self::UpstreamTooLarge { .. } => "upstream_too_large",
             Self::OverCapacity { .. } => "over_capacity",
             Self::ShuttingDown => "shutting_down",
+            Self::StreamsUnavailable => "streams_unavailable",
+            Self::ReplicaLost => "replica_lost",
         }
     }
 
@@ -350,7 +358,9 @@ impl Error {
             | Self::UpstreamTruncated { .. }
             | Self::UpstreamUnexpected { .. }
             | Self::UpstreamTooLarge { .. } => StatusCode::BAD_GATEWAY,
-            Self::OverCapacity { .. } | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OverCapacity { .. } | Self::ShuttingDown | Self::StreamsUnavailable | Self::ReplicaLost => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }

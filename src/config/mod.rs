@@ -8,6 +8,7 @@ pub mod failure;
 pub mod log;
 pub mod model;
 pub mod provider;
+pub mod redis;
 pub mod resume;
 pub mod secret;
 pub mod server;
@@ -29,6 +30,7 @@ use failure::{Health, Queue, Retry};
 use log::Log;
 use model::{Model, Target};
 use provider::{BaseUrl, MAX_LANES, Origin, Provider};
+use redis::Redis;
 use resume::Resume;
 use server::{Cors, Server};
 use stream::Stream;
@@ -56,6 +58,8 @@ pub struct Config {
     pub queue: Queue,
     /// Streams that outlive the connection they were asked over.
     pub resume: Resume,
+    /// Where replicas share them.
+    pub redis: Redis,
     /// Connections over which many responses are asked for.
     pub websocket: WebSocket,
     /// Requests to providers that do not speak the client's dialect.

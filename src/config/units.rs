@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const OFF: &str = "off";
+pub(super) const OFF: &str = "off";
 
 fn parse_duration<E: serde::de::Error>(text: &str) -> Result<Duration, E> {
     match humantime::parse_duration(text) {

@@ -87,6 +87,10 @@ impl fmt::Display for Error {
             Self::UpstreamTooLarge { provider, key, limit } => {
                 write!(f, "Upstream \"{provider}\" sent more than {limit} bytes in one piece (stream.{key}).")
             }
+            Self::StreamsUnavailable => f.write_str("The streams of other replicas cannot be reached now. Come back in a moment."),
+            Self::ReplicaLost => {
+                f.write_str("The replica that produced this answer is gone, and the rest of the answer with it. Send the request again.")
+            }
             Self::OverCapacity { provider, limit } => {
                 write!(f, "Provider \"{provider}\" has {limit} requests in flight, as many as it may have. Try again soon.")
             }

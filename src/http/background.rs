@@ -96,12 +96,12 @@ pub(super) async fn answer(context: Context, asked: Background, wish: Wish) -> R
     let queued = ledger.queued().clone();
     let log = resumable::start(&context, beginning, Entered { ledger, has_begun: false, relay });
     if asked.stream {
-        return Ok(resumable::follow(&context, log, (Position::START, Form::AsIs), headers));
+        return Ok(resumable::follow(&context, log, (Position::START, Form::AsIs), headers, false));
     }
     // From now on it can be found.
     whole::beginning(&context, &log).await;
     resumable::note(&context, &log);
-    resumable::mark(&mut headers, log.id());
+    resumable::mark(&context, &mut headers, &log);
     let mut response = json_response(StatusCode::OK, &queued);
     response.headers_mut().extend(headers);
     Ok(response)
@@ -137,7 +137,7 @@ pub(super) async fn reach(Extension(context): Extension<Context>, request: Reque
         return passthrough::pass(Extension(context), request).await;
     };
     let caller = context.record.facts().caller.clone();
-    let found = context.streams.registry.find(id, Access::Caller(caller.as_deref()));
+    let found = context.streams.registry.find(id, Access::Caller(caller.as_deref())).await;
     let log = match found.and_then(|log| if log.about().background { Ok(log) } else { Err(Error::StreamNotFound) }) {
         Ok(log) => log,
         Err(_) if has_keeper(&context) => return passthrough::pass(Extension(context), request).await,
@@ -148,16 +148,16 @@ pub(super) async fn reach(Extension(context): Extension<Context>, request: Reque
         (&Method::GET, "") if parameter(request.uri().query(), "stream") == Some("true") => {
             let position = position(&log, request.headers(), request.uri().query())?;
             log.is_delivered(position.after)?;
-            Ok(resumable::follow(&context, log, (position, Form::AsIs), HeaderMap::new()))
+            Ok(resumable::follow(&context, log, (position, Form::AsIs), HeaderMap::new(), true))
         }
         (&Method::GET, "") => Ok(json_response(StatusCode::OK, &standing(&context, &log).await?)),
         (&Method::POST, "cancel") => {
-            log.stop();
-            whole::rest(&context, &log, log.summary().events).await;
+            context.streams.registry.cancel(&log).await?;
+            whole::rest(&context, &log, log.summary().events).await?;
             Ok(json_response(StatusCode::OK, &standing(&context, &log).await?))
         }
         (&Method::DELETE, "") => {
-            context.streams.registry.remove(&log);
+            context.streams.registry.remove(&log).await?;
             let deleted = json!({ "id": name_of(&log), "object": "response", "deleted": true });
             Ok(json_response(StatusCode::OK, &deleted))
         }
@@ -212,7 +212,7 @@ async fn standing(context: &Context, log: &Arc<StreamLog>) -> Result<Value, Erro
             let last = summary.events;
             let mut behind = last.saturating_sub(LAST_EVENTS)..last;
             let kept = behind.find(|after| log.is_delivered(*after).is_ok()).ok_or(Error::StreamNotFound)?;
-            let run = whole::rest(context, log, kept).await;
+            let run = whole::rest(context, log, kept).await?;
             if let Some(response) = background::told_in(&run, true) {
                 return Ok(response);
             }

@@ -34,7 +34,7 @@ pub(super) fn tell(response: &mut Response, error: &Error, dialect: &dyn Dialect
         Error::MissingKey | Error::InvalidKey => {
             fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        Error::ShuttingDown | Error::OverCapacity { .. } => {
+        Error::OverCapacity { .. } | Error::ShuttingDown | Error::StreamsUnavailable => {
             fields.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // Their body is still on its way; a connection is cheaper than the rest of it.

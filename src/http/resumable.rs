@@ -33,6 +33,8 @@ const ON_DISCONNECT: HeaderName = HeaderName::from_static("x-sluicegate-on-disco
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Names the stream in the response to whoever asked for it.
 const STREAM_ID: HeaderName = HeaderName::from_static("x-sluicegate-stream-id");
+/// Says whether other replicas can go on with it, where they share streams.
+const RESUME_SCOPE: HeaderName = HeaderName::from_static("x-sluicegate-resume-scope");
 
 /// How long a request for the background waits at most for its upstream to begin: a refusal comes sooner.
 const BACKGROUND: Duration = Duration::from_secs(1);
@@ -103,7 +105,8 @@ impl Wish {
         self.check(config, is_possible, is_wanted && is_possible)?;
         let on_disconnect = self.on_disconnect.unwrap_or(config.on_disconnect);
         let is_asked_for = self.resumable == Some(true) || self.on_disconnect.is_some();
-        let plan = Plan { model, on_disconnect, is_asked_for, background: false };
+        let comes_back = self.resumable == Some(true);
+        let plan = Plan { model, on_disconnect, is_asked_for, comes_back, background: false };
         Ok((is_wanted && is_possible).then_some(plan))
     }
 
@@ -136,24 +139,26 @@ pub(super) struct Plan {
     model: String,
     on_disconnect: OnDisconnect,
     is_asked_for: bool,
+    /// Whoever asked knows how to come back.
+    comes_back: bool,
     background: bool,
 }
 
 impl Plan {
     /// That of a response that is made in the background.
     pub(super) fn for_background(model: String) -> Self {
-        Self { model, on_disconnect: OnDisconnect::Detach, is_asked_for: true, background: true }
+        Self { model, on_disconnect: OnDisconnect::Detach, is_asked_for: true, comes_back: true, background: true }
     }
 }
 
 /// Answers `question` with a stream that can be resumed. One whose request did not ask for that is served without where there
 /// are too many already.
 pub(super) async fn answer(context: Context, question: Question, plan: Plan) -> Result<Response, Error> {
-    let is_asked_for = plan.is_asked_for;
+    let (is_asked_for, comes_back) = (plan.is_asked_for, plan.comes_back);
     match begin(&context, question.clone(), plan).await {
         Err(Error::TooManyStreams { .. }) if !is_asked_for => chat::relay(context, question, Output::AsIs).await,
         Err(error) => Err(error),
-        Ok((headers, log)) => Ok(follow(&context, log, (Position::START, Form::AsIs), headers)),
+        Ok((headers, log)) => Ok(follow(&context, log, (Position::START, Form::AsIs), headers, comes_back)),
     }
 }
 
@@ -179,7 +184,7 @@ pub(super) async fn open(
     let owner = context.record.facts().caller.clone();
     let Plan { model, on_disconnect, background, .. } = plan;
     let about = Description { owner, dialect: question.client, model, on_disconnect, background, limits };
-    let beginning = registry.begin(about)?;
+    let beginning = registry.begin(about).await?;
     let guard = || StreamGuard::new(context.record.of_stream(&beginning.id().short()), Peer::default());
     // Until it has begun it dies with its request: the client does not know its name yet.
     let (headers, relay) = tokio::select! {
@@ -209,27 +214,36 @@ fn stream_config(config: &StreamConfig, limits: &Resume, background: bool) -> St
     StreamConfig { keep_alive: None, total_timeout: Some(total), commit_after, ..config.clone() }
 }
 
-/// A response that follows `log` from a place on, in some form.
+/// A response that follows `log` from a place on, in some form. At a deploy, one who `comes_back` is sent to another replica that can
+/// go on with it; anybody else would take the end of the connection for the end of the answer, and is served here as long as may be.
 pub(super) fn follow(
     context: &Context,
     log: Arc<StreamLog>,
     (position, form): (Position, Form),
     mut headers: HeaderMap,
+    comes_back: bool,
 ) -> Response {
     headers::mark_stream(&mut headers, Framing::EventStream.content_type());
-    mark(&mut headers, log.id());
+    mark(context, &mut headers, &log);
     context.record.facts().part = Some(Part::Reader);
+    // One that is cancelled without a reader would not be there any more.
+    let outlives_its_reader = log.about().on_disconnect != OnDisconnect::Cancel;
+    let is_movable = comes_back && outlives_its_reader && context.streams.registry.is_shared();
     let guard = StreamGuard::new(context.record.clone(), context.peer.clone());
     let reader = Reader::new(log, position, form, context.state.config.stream.keep_alive, guard);
+    let reader = if is_movable { reader.handed_over_when(context.shutdown.draining.clone()) } else { reader };
     let mut response = Response::new(Body::new(reader));
     *response.headers_mut() = headers;
     response
 }
 
 /// Names the stream in `headers`.
-pub(super) fn mark(headers: &mut HeaderMap, id: StreamId) {
-    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+pub(super) fn mark(context: &Context, headers: &mut HeaderMap, log: &StreamLog) {
+    if let Ok(id) = HeaderValue::from_str(&log.id().to_string()) {
         headers.insert(STREAM_ID, id);
+    }
+    if context.streams.registry.is_shared() {
+        headers.insert(RESUME_SCOPE, HeaderValue::from_static(log.scope().as_str()));
     }
 }
 
@@ -249,10 +263,10 @@ pub(super) fn go_on(context: &Context, log: Arc<StreamLog>, position: Position, 
         // What makes an `EventSource` stay away.
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        mark(response.headers_mut(), log.id());
+        mark(context, response.headers_mut(), &log);
         return Ok(response);
     }
-    Ok(follow(context, log, (position, form), HeaderMap::new()))
+    Ok(follow(context, log, (position, form), HeaderMap::new(), true))
 }
 
 /// Notes which stream a request is about.

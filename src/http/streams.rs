@@ -47,7 +47,7 @@ pub(super) async fn resume(context: Context, request: Request, at: (StreamId, Po
     // hyper does not see a client leave behind an unread body.
     body::read(&parts.headers, request, &context.state.config.server).await?;
     let caller = context.record.facts().caller.clone();
-    let log = context.streams.registry.find(at.0, Access::Caller(caller.as_deref()))?;
+    let log = context.streams.registry.find(at.0, Access::Caller(caller.as_deref())).await?;
     resumable::go_on(&context, log, at.1, Form::AsIs)
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn read(
     let uri = request.uri();
     let caller = context.record.facts().caller.clone();
     let access = token(request.method(), uri).map_or(Access::Caller(caller.as_deref()), Access::Token);
-    let log = context.streams.registry.find(id, access)?;
+    let log = context.streams.registry.find(id, access).await?;
     let position = match last_event(request.headers()) {
         // What `EventSource` sends when it comes back is newer than its URL.
         Some((stream, position)) if stream == id => position,
@@ -103,9 +103,9 @@ pub(super) async fn stop(
 ) -> Result<StatusCode, Error> {
     let id = StreamId::parse(&name).ok_or(Error::StreamNotFound)?;
     let caller = context.record.facts().caller.clone();
-    let log = context.streams.registry.find(id, Access::Caller(caller.as_deref()))?;
+    let log = context.streams.registry.find(id, Access::Caller(caller.as_deref())).await?;
     resumable::note(&context, &log);
-    context.streams.registry.remove(&log);
+    context.streams.registry.remove(&log).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn list(Extension(context): Extension<Context>) -> Response {
     let is_private = !context.state.keys.is_open() || context.state.config.server.listen.ip().is_loopback();
     let caller = context.record.facts().caller.clone();
     // Without keys everybody is the same caller, and a name is all it takes to read.
-    let streams = if is_private { context.streams.registry.list(caller.as_deref()) } else { Vec::new() };
+    let streams = if is_private { context.streams.registry.list(caller.as_deref()).await } else { Vec::new() };
     let data: Vec<Value> = streams.iter().map(card).collect();
     json_response(StatusCode::OK, &json!({ "object": "list", "data": data }))
 }
@@ -131,6 +131,7 @@ pub(super) fn card(stream: &Summary) -> Value {
         "events": stream.events,
         "bytes": stream.bytes,
         "readers": stream.readers,
+        "scope": stream.scope.as_str(),
     })
 }
 
@@ -167,7 +168,7 @@ pub(super) async fn create(Extension(mut context): Extension<Context>, request: 
         return Err(invalid("Only event streams can be resumed."));
     };
     let (mut headers, log) = resumable::begin(&context, question, plan).await?;
-    let (id, token) = (log.id(), log.make_token());
+    let (id, token) = (log.id(), context.streams.registry.make_token(&log).await);
     let events = if form == Form::Named { "&events=named" } else { "" };
     let url = format!("{STREAMS}/{id}?token={}{events}", token.expose());
     let lifetime = context.state.config.resume.token_lifetime.as_secs();
@@ -181,7 +182,7 @@ pub(super) async fn create(Extension(mut context): Extension<Context>, request: 
     if let Ok(url) = HeaderValue::from_str(&url) {
         headers.insert(LOCATION, url);
     }
-    resumable::mark(&mut headers, id);
+    resumable::mark(&context, &mut headers, &log);
     response.headers_mut().extend(headers);
     Ok(response)
 }

@@ -18,7 +18,7 @@ use crate::dialect::{Dialect, Observer, UpstreamError};
 use crate::error::{Error, Phase};
 use crate::relay::guard::StreamGuard;
 use crate::stream_log::id::Position;
-use crate::stream_log::reader::{Form, Reader};
+use crate::stream_log::reader::{Cut, Form, Reader};
 use crate::stream_log::{State, StreamLog};
 
 /// After how many seconds one whose stream is still running is to be asked for again.
@@ -45,12 +45,12 @@ pub(super) async fn tell(context: &Context, log: Arc<StreamLog>) -> Result<Respo
     if summary.state == State::Running {
         let mut response = streams::json_response(StatusCode::ACCEPTED, &streams::card(&summary));
         response.headers_mut().insert(RETRY_AFTER, ASK_AGAIN);
-        resumable::mark(response.headers_mut(), log.id());
+        resumable::mark(context, response.headers_mut(), &log);
         return Ok(response);
     }
     log.is_delivered(0)?;
     let dialect = log.about().dialect;
-    let run = rest(context, &log, 0).await;
+    let run = rest(context, &log, 0).await?;
     let mut response = match answer(dialect, &run, summary.state) {
         Ok(answer) => streams::json_response(StatusCode::OK, &answer),
         Err(failure) => {
@@ -59,7 +59,7 @@ pub(super) async fn tell(context: &Context, log: Arc<StreamLog>) -> Result<Respo
             response
         }
     };
-    resumable::mark(response.headers_mut(), log.id());
+    resumable::mark(context, response.headers_mut(), &log);
     Ok(response)
 }
 
@@ -97,19 +97,20 @@ pub(super) fn failure(dialect: &'static dyn Dialect, run: &[u8], state: State) -
 }
 
 /// The frames of `log` behind the one with the number `after`, once it has ended.
-pub(super) async fn rest(context: &Context, log: &Arc<StreamLog>, after: u64) -> Bytes {
-    match reader(context, log, after).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(never) => match never {},
-    }
+///
+/// # Errors
+///
+/// [`Error::StreamsUnavailable`] if the replica that produces it cannot be reached any more.
+pub(super) async fn rest(context: &Context, log: &Arc<StreamLog>, after: u64) -> Result<Bytes, Error> {
+    let body = reader(context, log, after).collect().await.map_err(|Cut| Error::StreamsUnavailable)?;
+    Ok(body.to_bytes())
 }
 
 /// Some of the first frames of `log`, once there are any.
 pub(super) async fn beginning(context: &Context, log: &Arc<StreamLog>) -> Bytes {
     match pin!(reader(context, log, 0)).frame().await {
         Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-        Some(Err(never)) => match never {},
-        None => Bytes::new(),
+        Some(Err(Cut)) | None => Bytes::new(),
     }
 }
 

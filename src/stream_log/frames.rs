@@ -39,6 +39,12 @@ impl Frames {
         self.kept.shrink_to_fit();
     }
 
+    /// Forgets everything, and that there was anything up to the frame with the number `last`.
+    pub(super) fn skip_to(&mut self, last: u64) {
+        self.forget_all();
+        self.forgotten = last;
+    }
+
     fn forget(&mut self) {
         if let Some(frame) = self.kept.pop_front() {
             self.bytes -= frame.len() + OVERHEAD;
@@ -49,6 +55,11 @@ impl Frames {
     /// What it costs.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The number of the first frame that is kept, or would be.
+    pub(super) fn first(&self) -> u64 {
+        self.forgotten + 1
     }
 
     /// The number of the last frame.

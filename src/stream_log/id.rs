@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::config::client_key::Digest;
 
 /// The name of a stream: 128 random bits. Without keys it is all that keeps a stream private.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId([u8; 16]);
 
 impl StreamId {
@@ -71,6 +71,11 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
+}
+
+/// A name for something that has none, such as a process.
+pub(super) fn random_name() -> String {
+    StreamId::random().to_string()
 }
 
 fn random() -> [u8; 16] {

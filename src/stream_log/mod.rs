@@ -5,9 +5,12 @@
 //! to whoever asked for it is only the first of them. The [`registry`] knows all of them, by names that cannot be guessed, and
 //! bounds what they cost.
 //!
-//! What is kept is in memory. Only `frames` would be another for another store: everyone else appends a frame, reads from a
-//! number on, or waits.
+//! What is kept is in memory. Where replicas share their streams, a log is also written down in Redis (`shared`), and readers
+//! see no frame before that; or it is a copy, which grows as another replica writes.
 
+mod about;
+mod accounts;
+mod copies;
 mod frames;
 pub mod id;
 mod named;
@@ -15,67 +18,31 @@ pub mod numbering;
 pub mod producer;
 pub mod reader;
 pub mod registry;
+mod seats;
+mod shared;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::client_key::Digest;
-use crate::config::resume::{OnDisconnect, Resume};
-use crate::dialect::Dialect;
 use crate::error::Error;
 
+pub use about::{Description, Scope, State, Summary};
+use accounts::Accounts;
 use frames::Frames;
 use id::{Position, StreamId, Token};
+use seats::Seats;
+use shared::mirror::Mirror;
 
-/// What is to be known of a stream before it begins.
-#[derive(Debug, Clone)]
-pub struct Description {
-    /// The name of the key of whoever asked for it: nobody else may see it.
-    pub owner: Option<Arc<str>>,
-    /// What its frames are written in.
-    pub dialect: &'static dyn Dialect,
-    /// The model asked for.
-    pub model: String,
-    /// What becomes of it when nobody reads it.
-    pub on_disconnect: OnDisconnect,
-    /// It is a response that is made in the background, with a name of its own for who fetches it.
-    pub background: bool,
-    /// What it may cost.
-    pub limits: Resume,
-}
-
-/// What all the streams of one caller, or of all, cost.
-#[derive(Debug, Default)]
-struct Account(AtomicUsize);
-
-impl Account {
-    fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// The accounts that a stream is charged to.
-#[derive(Debug, Clone, Default)]
-struct Accounts {
-    caller: Arc<Account>,
-    total: Arc<Account>,
-}
-
-impl Accounts {
-    /// What cost `before` costs `now`.
-    fn charge(&self, before: usize, now: usize) {
-        for account in [&self.caller, &self.total] {
-            account.0.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
-        }
-    }
-}
+/// The producer, among those who wait: it waits for its last frame to be seen.
+const PRODUCER: u64 = 0;
 
 /// A stream, as far as it has come.
 pub struct StreamLog {
@@ -83,7 +50,7 @@ pub struct StreamLog {
     about: Description,
     begun: Instant,
     accounts: Accounts,
-    readers: watch::Sender<usize>,
+    seats: Seats,
     stop: CancellationToken,
     /// Told when the reader that is furthest has taken something.
     progress: Notify,
@@ -93,14 +60,22 @@ pub struct StreamLog {
 #[derive(Default)]
 struct Log {
     frames: Frames,
+    /// The number of the last frame that readers may see.
+    visible: u64,
     ended: Option<Instant>,
+    is_end_visible: bool,
     stopped: bool,
+    /// Another replica produces it.
+    is_copy: bool,
+    /// Readers of this copy will learn no more here.
+    cut: bool,
+    /// What is written down of it for other replicas, if they share streams.
+    mirror: Option<Mirror>,
     /// The number of the last frame that any reader has taken, and what those behind it cost.
     furthest: u64,
     unread: usize,
     /// Readers that have all there is, by their numbers.
     waiting: Vec<(u64, Waker)>,
-    next_reader: u64,
     /// Its digest, and how long it lets readers in while there is none.
     token: Option<(Digest, Instant)>,
 }
@@ -114,56 +89,21 @@ enum Found {
     End,
     /// What it wants to read next is no longer kept, or never was.
     Lost,
-}
-
-/// How a stream is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// More is to come.
-    Running,
-    /// It has ended by itself, well or not.
-    Finished,
-    /// It was ended.
-    Stopped,
-}
-
-impl State {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-/// What a stream's owner may know of it.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each says what it is")]
-pub struct Summary {
-    pub id: StreamId,
-    pub state: State,
-    pub model: String,
-    pub dialect: &'static str,
-    pub on_disconnect: OnDisconnect,
-    pub age: std::time::Duration,
-    pub events: u64,
-    pub bytes: usize,
-    pub readers: usize,
+    /// There may be more, but not here: it should come back elsewhere.
+    Cut,
 }
 
 impl StreamLog {
-    fn new(about: Description, accounts: Accounts) -> Self {
+    fn new(id: StreamId, about: Description, begun: Instant, accounts: Accounts, mirror: Option<Mirror>) -> Self {
         Self {
-            id: StreamId::random(),
+            id,
             about,
-            begun: Instant::now(),
+            begun,
             accounts,
-            readers: watch::Sender::new(0),
+            seats: Seats::default(),
             stop: CancellationToken::new(),
             progress: Notify::new(),
-            log: Mutex::default(),
+            log: Mutex::new(Log { mirror, ..Log::default() }),
         }
     }
 
@@ -178,37 +118,32 @@ impl StreamLog {
     }
 
     /// Ends it now, whoever reads it. The upstream's connection closes.
-    pub fn stop(&self) {
+    fn stop(&self) {
         self.stop.cancel();
-    }
-
-    /// Makes the token that lets whoever presents it read the stream. There is one at a time. While the stream is read it does
-    /// not age: a page that comes back after an hour has the same URL as before.
-    pub fn make_token(&self) -> Token {
-        let token = Token::random();
-        self.log().token = Some((token.digest(), Instant::now() + self.about.limits.token_lifetime));
-        token
     }
 
     /// How it is doing.
     pub fn summary(&self) -> Summary {
+        let readers = self.seats.count();
         let log = self.log();
-        let state = match log.ended {
-            None => State::Running,
-            Some(_) if log.stopped => State::Stopped,
-            Some(_) => State::Finished,
-        };
         Summary {
             id: self.id,
-            state,
+            // What nobody can see yet has not happened.
+            state: if log.is_end_visible { log.state() } else { State::Running },
             model: self.about.model.clone(),
             dialect: self.about.dialect.name(),
             on_disconnect: self.about.on_disconnect,
             age: self.begun.elapsed(),
-            events: log.frames.last(),
+            events: log.visible,
             bytes: log.frames.bytes(),
-            readers: *self.readers.borrow(),
+            readers,
+            scope: log.scope(),
         }
+    }
+
+    /// Who can go on with it now.
+    pub fn scope(&self) -> Scope {
+        self.log().scope()
     }
 
     /// Whether a reader that has the event with the number `after` has all, and there will be no more.
@@ -218,10 +153,11 @@ impl StreamLog {
     /// [`Error::StreamNotFound`] if there is no such event, or what follows it is no longer kept.
     pub fn is_delivered(&self, after: u64) -> Result<bool, Error> {
         let log = self.log();
+        // Another replica may have shown what is written down before this one has learned that it is.
         if after > log.frames.last() || !log.frames.has_all_after(after) {
             return Err(Error::StreamNotFound);
         }
-        Ok(log.ended.is_some() && after == log.frames.last())
+        Ok(log.is_end_visible && after == log.frames.last())
     }
 
     /// The same for a reader that is told in [named events](reader::Form::Named) and has those up to `position`.
@@ -249,24 +185,44 @@ impl StreamLog {
         log.unread += log.frames.bytes() - before;
         while log.frames.bytes() > self.about.limits.max_stream_bytes && log.frames.forget_first() {}
         self.accounts.charge(before, log.frames.bytes());
+        log.show();
         Self::wake(log);
     }
 
     /// Whether all readers are so far behind that they may soon miss something.
     fn is_ahead(&self) -> bool {
-        *self.readers.borrow() > 0 && self.log().unread > self.about.limits.max_stream_bytes / 2
+        self.seats.here() > 0 && self.log().unread > self.about.limits.max_stream_bytes / 2
     }
 
     /// There is no more to come.
     fn end(&self) {
         let mut log = self.log();
         log.ended.get_or_insert_with(Instant::now);
+        log.show();
         Self::wake(log);
     }
 
     /// What is written from now on is not the stream's own.
     fn note_stopped(&self) {
         self.log().stopped = true;
+    }
+
+    /// Waits until readers can see the end.
+    async fn settled(&self) {
+        self.wait_until(PRODUCER, |log| log.is_end_visible).await;
+    }
+
+    /// Waits, as the reader with this number or something else that waits, until `is_so`.
+    async fn wait_until(&self, number: u64, is_so: impl Fn(&Log) -> bool) {
+        poll_fn(|cx| {
+            let mut log = self.log();
+            if is_so(&log) {
+                return Poll::Ready(());
+            }
+            log.wait(number, cx);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Wakes all who wait, behind the lock: a task that is woken may be one that ends.
@@ -277,6 +233,25 @@ impl StreamLog {
     }
 
     // === For the registry ===
+
+    /// Makes the token that lets whoever presents it read the stream. There is one at a time. While the stream is read it does
+    /// not age: a page that comes back after an hour has the same URL as before.
+    fn make_token(&self) -> Token {
+        let token = Token::random();
+        self.set_token(token.digest(), self.about.limits.token_lifetime);
+        token
+    }
+
+    /// It ages from now on: somebody has read the stream until now.
+    fn renew_token(&self) {
+        if let Some((_, until)) = &mut self.log().token {
+            *until = Instant::now() + self.about.limits.token_lifetime;
+        }
+    }
+
+    fn set_token(&self, digest: Digest, lifetime: std::time::Duration) {
+        self.log().token = Some((digest, Instant::now() + lifetime));
+    }
 
     /// Forgets the beginning until `is_over` is satisfied, or nothing is left but the last frame.
     fn forget_while(&self, is_over: impl Fn(&Accounts) -> bool) {
@@ -299,13 +274,20 @@ impl StreamLog {
         Self::wake(log);
     }
 
+    /// Ends all its readers here, for them to come back elsewhere.
+    fn cut(&self) {
+        let mut log = self.log();
+        log.cut = true;
+        Self::wake(log);
+    }
+
     fn ended(&self) -> Option<Instant> {
         self.log().ended
     }
 
     fn admits(&self, token: &str) -> bool {
         let presented = Digest::of(token);
-        let is_read = *self.readers.borrow() > 0;
+        let is_read = self.seats.count() > 0;
         self.log().token.is_some_and(|(digest, until)| digest == presented && (is_read || Instant::now() < until))
     }
 
@@ -313,23 +295,17 @@ impl StreamLog {
 
     /// A new reader, by its number.
     fn join(&self) -> u64 {
-        let was_read = *self.readers.borrow() > 0;
-        self.readers.send_modify(|readers| *readers += 1);
-        let mut log = self.log();
+        let was_read = self.seats.count() > 0;
+        let number = self.seats.join();
         // What has expired is not to be revived by a reader with a key.
-        log.token.take_if(|(_, until)| !was_read && *until <= Instant::now());
-        log.next_reader += 1;
-        log.next_reader
+        self.log().token.take_if(|(_, until)| !was_read && *until <= Instant::now());
+        number
     }
 
     fn leave(&self, reader: u64) {
-        let mut log = self.log();
-        log.waiting.retain(|(number, _)| *number != reader);
-        if let Some((_, until)) = &mut log.token {
-            *until = Instant::now() + self.about.limits.token_lifetime;
-        }
-        drop(log);
-        self.readers.send_modify(|readers| *readers -= 1);
+        self.log().waiting.retain(|(number, _)| *number != reader);
+        self.renew_token();
+        self.seats.leave();
     }
 
     /// What follows the frame with the number `after`.
@@ -338,20 +314,21 @@ impl StreamLog {
         if !log.frames.has_all_after(after) {
             return Poll::Ready(Found::Lost);
         }
-        if after < log.frames.last() {
-            let frames = log.frames.after(after);
+        if after < log.visible {
+            let mut frames = log.frames.after(after);
+            frames.truncate(usize::try_from(log.visible - after).unwrap_or(usize::MAX));
             log.note_read(after + frames.len() as u64);
             drop(log);
             self.progress.notify_one();
             return Poll::Ready(Found::Frames(frames));
         }
-        if log.ended.is_some() {
+        if log.is_end_visible {
             return Poll::Ready(Found::End);
         }
-        match log.waiting.iter_mut().find(|(number, _)| *number == reader) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => log.waiting.push((reader, cx.waker().clone())),
+        if log.cut {
+            return Poll::Ready(Found::Cut);
         }
+        log.wait(reader, cx);
         Poll::Pending
     }
 
@@ -362,6 +339,41 @@ impl StreamLog {
 }
 
 impl Log {
+    /// Lets readers see all there is, unless it must be written down before.
+    fn show(&mut self) {
+        if self.mirror.as_ref().is_none_or(|mirror| !mirror.is_awaited()) {
+            self.show_all();
+        }
+    }
+
+    fn show_all(&mut self) {
+        self.visible = self.frames.last();
+        self.is_end_visible = self.ended.is_some();
+    }
+
+    fn state(&self) -> State {
+        match self.ended {
+            None => State::Running,
+            Some(_) if self.stopped => State::Stopped,
+            Some(_) => State::Finished,
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        if self.is_copy || self.mirror.as_ref().is_some_and(Mirror::is_awaited) {
+            Scope::Shared
+        } else {
+            Scope::Replica
+        }
+    }
+
+    fn wait(&mut self, reader: u64, cx: &Context<'_>) {
+        match self.waiting.iter_mut().find(|(number, _)| *number == reader) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => self.waiting.push((reader, cx.waker().clone())),
+        }
+    }
+
     /// A reader takes all up to the frame with the number `last`.
     fn note_read(&mut self, last: u64) {
         if last > self.furthest {

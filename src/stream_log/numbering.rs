@@ -30,6 +30,11 @@ impl Numbering {
         Self { stream, last: 0, retry, ended_early: false, started: false }
     }
 
+    /// Numbers what follows the frame of `stream` with the number `last`.
+    pub(super) fn after(last: u64, stream: StreamId, retry: Duration) -> Self {
+        Self { last, ..Self::new(stream, retry) }
+    }
+
     /// Takes a run of whole frames and returns those of them that are events, each with its id.
     pub fn number(&mut self, run: &[u8]) -> Vec<Bytes> {
         let mut run = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };

@@ -19,13 +19,13 @@ use crate::error::Error;
 /// How long a stream waits for its fastest reader in all its life. No reader stalls it for longer.
 const COURTESY: Duration = Duration::from_secs(1);
 
-/// Writes the frames of `body` into `log` until it ends, is [stopped](StreamLog::stop) or has been without readers for
+/// Writes the frames of `body` into `log` until it ends, is [stopped](Registry::cancel) or has been without readers for
 /// longer than its policy allows. Dropping `body` is what closes the upstream's connection.
 ///
 /// `body` knows by itself how long a stream may take, and when the process ends; it writes nothing that is not to be kept.
 pub async fn produce(log: Arc<StreamLog>, registry: Arc<Registry>, body: impl Body<Data = Bytes, Error = Infallible>) {
     // Whatever becomes of this task, its readers must not wait for ever.
-    let ending = Ending(&log);
+    let ending = Ending(&log, &registry);
     let mut numbering = Numbering::new(log.id(), log.about().limits.retry);
     if let Err(why) = write(&log, &registry, &mut numbering, body).await {
         let event = log.about().dialect.error_frame(&Error::StreamStopped { why });
@@ -33,19 +33,21 @@ pub async fn produce(log: Arc<StreamLog>, registry: Arc<Registry>, body: impl Bo
         numbering.number(&event).into_iter().for_each(|frame| log.append(frame));
     }
     drop(ending);
+    log.settled().await;
 }
 
-struct Ending<'a>(&'a StreamLog);
+struct Ending<'a>(&'a Arc<StreamLog>, &'a Registry);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.end();
+        self.1.note_end(self.0);
     }
 }
 
 /// Returns at the end of `body`, or why that must not be waited for.
 async fn write(
-    log: &StreamLog,
+    log: &Arc<StreamLog>,
     registry: &Registry,
     numbering: &mut Numbering,
     body: impl Body<Data = Bytes, Error = Infallible>,
@@ -65,7 +67,7 @@ async fn write(
         let Some(Ok(frame)) = frame else { return Ok(()) };
         for frame in numbering.number(&frame.into_data().unwrap_or_default()) {
             log.append(frame);
-            registry.keep_within_limits(log);
+            registry.note_growth(log);
             if log.is_ahead() {
                 tokio::select! {
                     biased;
@@ -93,7 +95,7 @@ async fn abandoned(log: &StreamLog) {
     let Some(patience) = about.limits.patience(about.on_disconnect) else {
         return std::future::pending().await;
     };
-    let mut readers = log.readers.subscribe();
+    let mut readers = log.seats.subscribe();
     // The first reader may still be on its way.
     if !has_reader(&mut readers, patience.max(about.limits.grace)).await {
         return;

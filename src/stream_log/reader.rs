@@ -1,6 +1,6 @@
 //! The body of a response that follows a stream.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,10 +10,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::id::Position;
 use super::named::{self, Named};
-use super::{Found, StreamLog};
+use super::{Found, Scope, StreamLog};
 use crate::error::Error;
 use crate::framing::sse;
 use crate::relay::guard::StreamGuard;
@@ -32,11 +33,29 @@ pin_project! {
         ended: bool,
         guard: StreamGuard,
         keep_alive: Option<Duration>,
+        // When to leave the rest to another replica, and whether it is time.
+        handing_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+        is_leaving: bool,
         last_sent: Instant,
         #[pin]
         timer: Sleep,
     }
 }
+
+/// The response ends here, its stream does not: whoever reads it is to come back.
+///
+/// To hyper it is an error, so that no client takes what it has for the whole: a chunked body lacks its last chunk, an HTTP/2 stream
+/// is reset. An `EventSource` and whatever else knows how to come back does so with the id of the last event it has received.
+#[derive(Debug)]
+pub struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the stream goes on elsewhere")
+    }
+}
+
+impl std::error::Error for Cut {}
 
 /// How a stream is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,19 +95,45 @@ impl Reader {
         };
         let seat = Seat { number: log.join(), log };
         let timer = tokio::time::sleep(keep_alive.unwrap_or(NEVER));
-        Self { seat, after, named, ended: false, guard, keep_alive, last_sent: Instant::now(), timer }
+        Self {
+            seat,
+            after,
+            named,
+            ended: false,
+            guard,
+            keep_alive,
+            handing_over: None,
+            is_leaving: false,
+            last_sent: Instant::now(),
+            timer,
+        }
+    }
+
+    /// Leaves the rest to another replica as soon as `draining` is cancelled and there may be one that has it.
+    #[must_use]
+    pub fn handed_over_when(mut self, draining: CancellationToken) -> Self {
+        self.handing_over = Some(Box::pin(draining.cancelled_owned()));
+        self
     }
 }
 
 impl Body for Reader {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Cut;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let mut this = self.project();
         let log = &this.seat.log;
         let dialect = log.about().dialect;
+        if this.handing_over.as_mut().is_some_and(|moment| moment.as_mut().poll(cx).is_ready()) {
+            // A future that is done is not asked again.
+            *this.handing_over = None;
+            *this.is_leaving = true;
+        }
         while !*this.ended {
+            if *this.is_leaving && log.scope() == Scope::Shared {
+                return Poll::Ready(Some(Err(cut(this.ended, this.guard))));
+            }
             let data = match log.poll_read(cx, this.seat.number, *this.after) {
                 Poll::Ready(Found::Frames(frames)) => {
                     *this.after += frames.len() as u64;
@@ -100,6 +145,7 @@ impl Body for Reader {
                     this.guard.finish(Outcome::Completed);
                     this.named.as_mut().map_or_else(Bytes::new, |named| named.finish())
                 }
+                Poll::Ready(Found::Cut) => return Poll::Ready(Some(Err(cut(this.ended, this.guard)))),
                 Poll::Ready(Found::Lost) => {
                     *this.ended = true;
                     let error = Error::StreamNotFound;
@@ -123,6 +169,12 @@ impl Body for Reader {
     fn is_end_stream(&self) -> bool {
         self.ended
     }
+}
+
+fn cut(ended: &mut bool, guard: &mut StreamGuard) -> Cut {
+    *ended = true;
+    guard.finish(Outcome::HandedOver);
+    Cut
 }
 
 /// Waits until nothing has been sent for `limit`. An event costs no timer: this one looks when it fires.

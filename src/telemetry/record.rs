@@ -34,6 +34,10 @@ pub enum Outcome {
     OverCapacity,
     /// Sluicegate shut down.
     ShutDown,
+    /// The reader was sent to another replica.
+    HandedOver,
+    /// What other replicas know was needed and cannot be had.
+    Unavailable,
 }
 
 impl Outcome {
@@ -49,6 +53,8 @@ impl Outcome {
             Self::TimedOut(phase) => phase,
             Self::OverCapacity => "over_capacity",
             Self::ShutDown => "shut_down",
+            Self::HandedOver => "handed_over",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -57,6 +63,7 @@ impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
         match (error, error.origin()) {
             (Error::UpstreamTimeout { phase, .. }, _) => Self::TimedOut(phase.key()),
+            (Error::StreamsUnavailable | Error::ReplicaLost, _) => Self::Unavailable,
             (Error::OverCapacity { .. }, _) => Self::OverCapacity,
             (_, Origin::Client) => Self::Rejected,
             (_, Origin::Upstream) => Self::UpstreamFailed,

@@ -33,6 +33,7 @@ mod observer;
 mod pairs;
 mod passthrough;
 mod reload;
+mod replicas;
 mod requests;
 mod resume;
 mod routing;

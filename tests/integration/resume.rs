@@ -1,17 +1,9 @@
 //! Streams that outlive the connection they were asked over.
+//!
+//! What holds of them holds wherever they are kept: the tests in `resume/` run [in memory](in_memory) and [over Redis](over_redis).
 
-mod access;
-mod background;
-mod coming_back;
-mod departures;
-mod event_source;
-mod limits;
-mod named;
-mod opting_in;
-mod random;
-mod readers;
-mod whole;
-mod workers;
+mod in_memory;
+mod over_redis;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,17 +14,17 @@ use tokio::sync::Notify;
 use crate::support::{Client, Proxy, Script, Tongue, Upstream, client, request, soon, speaker, with_header};
 
 /// Those whose streams are events.
-const TONGUES: [Tongue; 4] = [Tongue::Chat, Tongue::Responses, Tongue::Anthropic, Tongue::Gemini];
+pub(crate) const TONGUES: [Tongue; 4] = [Tongue::Chat, Tongue::Responses, Tongue::Anthropic, Tongue::Gemini];
 
 /// One event as it was received, with its id and without what stands beside the upstream's own bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Event {
-    id: String,
-    text: String,
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) text: String,
 }
 
 /// The events in `body` that have an id. Whatever else there is must be a sign of life.
-fn events(body: &str) -> Vec<Event> {
+pub(crate) fn events(body: &str) -> Vec<Event> {
     let mut events = Vec::new();
     let body = body.replace(": keep-alive\n", "");
     let normal = body.replace("\r\n", "\n");
@@ -46,27 +38,27 @@ fn events(body: &str) -> Vec<Event> {
 }
 
 /// What the events in `body` say, one behind the other.
-fn said(body: &str) -> String {
+pub(crate) fn said(body: &str) -> String {
     events(body).into_iter().map(|event| event.text).collect()
 }
 
-/// A proxy that says nothing of its own, and whose only provider speaks `tongue`.
-async fn proxy(upstream: &Upstream, tongue: Tongue, change: impl FnOnce(&mut Config)) -> Proxy {
+/// The configuration of a proxy that says nothing of its own, and whose only provider speaks `tongue`.
+pub(crate) fn configuration(upstream: &Upstream, tongue: Tongue, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::for_testing();
     config.stream.keep_alive = None;
     config.providers.push(speaker(tongue.name(), "upstream", &upstream.url()));
     change(&mut config);
-    Proxy::start(config).await
+    config
 }
 
 /// The head and body of a request of `tongue` for a stream that can be resumed.
-fn resumable(tongue: Tongue) -> String {
+pub(crate) fn resumable(tongue: Tongue) -> String {
     let plain = request(tongue.path(true), &tongue.request(true).to_string());
     with_header(&plain, "x-sluicegate-resumable: true")
 }
 
 /// Asks for a stream that can be resumed, and for `header` too.
-async fn begin(proxy: &Proxy, tongue: Tongue, header: Option<&str>) -> Client {
+pub(crate) async fn begin(proxy: &Proxy, tongue: Tongue, header: Option<&str>) -> Client {
     let mut reader = Client::connect(proxy.address).await;
     let request = resumable(tongue);
     reader.send(&header.map_or(request.clone(), |header| with_header(&request, header))).await;
@@ -74,18 +66,18 @@ async fn begin(proxy: &Proxy, tongue: Tongue, header: Option<&str>) -> Client {
 }
 
 /// The name of the stream whose response `reader` has begun to read.
-fn name(reader: &Client) -> String {
+pub(crate) fn name(reader: &Client) -> String {
     let text = reader.text();
     let line = text.lines().find_map(|line| line.strip_prefix("x-sluicegate-stream-id: "));
     line.unwrap_or_else(|| panic!("no stream id: {text}")).to_owned()
 }
 
-fn body(reader: &Client) -> String {
+pub(crate) fn body(reader: &Client) -> String {
     String::from_utf8(reader.body()).unwrap()
 }
 
 /// Comes back to the stream called `name`, over a connection of its own.
-async fn come_back(proxy: &Proxy, name: &str, last_event_id: Option<&str>) -> Client {
+pub(crate) async fn come_back(proxy: &Proxy, name: &str, last_event_id: Option<&str>) -> Client {
     let mut reader = Client::connect(proxy.address).await;
     let get = format!("GET /v1/streams/{name} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n");
     reader.send(&last_event_id.map_or(get.clone(), |id| with_header(&get, &format!("last-event-id: {id}")))).await;
@@ -93,35 +85,35 @@ async fn come_back(proxy: &Proxy, name: &str, last_event_id: Option<&str>) -> Cl
 }
 
 /// The status of the answer to a request for the stream called `name`.
-async fn status_of(proxy: &Proxy, name: &str) -> u16 {
+pub(crate) async fn status_of(proxy: &Proxy, name: &str) -> u16 {
     proxy.get(&format!("/v1/streams/{name}")).await.status().as_u16()
 }
 
-async fn delete(proxy: &Proxy, name: &str) -> u16 {
+pub(crate) async fn delete(proxy: &Proxy, name: &str) -> u16 {
     let request = client().delete(proxy.url(&format!("/v1/streams/{name}")));
     soon("the answer to a DELETE", request.send()).await.unwrap().status().as_u16()
 }
 
 /// The caller's streams.
-async fn list(proxy: &Proxy) -> Vec<serde_json::Value> {
+pub(crate) async fn list(proxy: &Proxy) -> Vec<serde_json::Value> {
     let text = soon("a list of streams", proxy.get("/v1/streams").await.text()).await.unwrap();
     let list: serde_json::Value = serde_json::from_str(&text).unwrap();
     list["data"].as_array().unwrap().clone()
 }
 
 /// A stream whose texts wait for a cue each.
-fn cued(tongue: Tongue, texts: &[&str], cue: &Arc<Notify>) -> Script {
+pub(crate) fn cued(tongue: Tongue, texts: &[&str], cue: &Arc<Notify>) -> Script {
     let begun = tongue.head().send(tongue.begin());
     let script = texts.iter().fold(begun, |script, text| script.cue(cue).send(tongue.text(text)));
     script.cue(cue).send(tongue.end(&texts.concat())).end()
 }
 
 /// A stream that has begun and does not end.
-fn endless(tongue: Tongue) -> Script {
+pub(crate) fn endless(tongue: Tongue) -> Script {
     tongue.head().send(tongue.begin()).send(tongue.text("eins")).hang()
 }
 
 /// Long enough to see that something does not happen.
-async fn a_moment() {
+pub(crate) async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }

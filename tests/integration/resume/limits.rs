@@ -23,7 +23,7 @@ async fn a_stream_that_outgrows_its_limit_goes_on_but_not_from_the_start() {
     let upstream = Upstream::start(script.send(CHAT.text("zwei")).send(CHAT.end("")).end()).await;
     let proxy = proxy(&upstream, CHAT, |config| config.resume.max_stream_bytes = 20_000).await;
     let mut reader = begin(&proxy, CHAT, None).await;
-    reader.read(100 * 1000).await;
+    reader.read_until(":101\n").await;
     let stream = name(&reader);
     let from_the_start = come_back(&proxy, &stream, None).await.read_until("\r\n\r\n").await;
     assert!(from_the_start.starts_with("HTTP/1.1 404"), "{from_the_start}");

@@ -15,9 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Event, TONGUES, events, resumable};
-use crate::support::{
-    Dice, Proxy, Received, Script, Tongue, Upstream, body_of, header, soon, speaker, variable, with_header,
-};
+use crate::support::{Dice, Received, Script, Tongue, Upstream, body_of, header, soon, speaker, variable, with_header};
 
 const DEFAULT_DROPS: usize = 1500;
 /// Streams at a time.
@@ -28,7 +26,7 @@ const END: &[u8] = b"\r\n0\r\n\r\n";
 async fn readers_that_are_cut_off_at_random_lose_nothing_and_get_nothing_twice() {
     let storm = Storm::new();
     let upstream = storm.upstream().await;
-    let proxy = Proxy::start(config(&upstream)).await;
+    let proxy = super::start(config(&upstream)).await;
     storm.rage(&[proxy.address], &upstream).await;
 }
 
@@ -36,7 +34,9 @@ async fn readers_that_are_cut_off_at_random_lose_nothing_and_get_nothing_twice()
 async fn readers_that_come_back_to_any_worker_lose_nothing_and_get_nothing_twice() {
     let storm = Storm::new();
     let upstream = storm.upstream().await;
-    let (_config, receiver) = watch::channel(Arc::new(config(&upstream)));
+    let mut config = config(&upstream);
+    let _store = super::store(&mut config).await;
+    let (_config, receiver) = watch::channel(Arc::new(config));
     let (app, shutdown) = (App::new(receiver).unwrap(), Shutdown::default());
     let workers = [super::workers::worker(&app, &shutdown), super::workers::worker(&app, &shutdown)];
     storm.rage(&workers.each_ref().map(|(address, _)| *address), &upstream).await;

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::{a_moment, begin, body, come_back, cued, events, list, name, proxy, said};
 use crate::support::logs;
-use crate::support::{Reply, Tongue, Upstream, soon, until};
+use crate::support::{Reply, Tongue, Upstream, new_id, soon, until};
 
 const CHAT: Tongue = Tongue::Chat;
 
@@ -97,13 +97,14 @@ async fn each_reader_has_its_own_signs_of_life_and_none_of_them_is_kept() {
 async fn a_generation_and_each_of_its_readers_have_one_log_line() {
     let upstream = Upstream::start(CHAT.stream(&["eins"])).await;
     let proxy = proxy(&upstream, CHAT, |_| {}).await;
-    let mut first = begin(&proxy, CHAT, Some("x-request-id: resume-lines-1")).await;
+    let request = new_id();
+    let mut first = begin(&proxy, CHAT, Some(&format!("x-request-id: {request}"))).await;
     first.read_until("\r\n0\r\n\r\n").await;
     let reply = proxy.get(&format!("/v1/streams/{}", name(&first))).await;
     let id = reply.headers()["x-request-id"].to_str().unwrap().to_owned();
     soon("the end", reply.text()).await.unwrap();
-    until("two lines", || logs::lines_of("resume-lines-1").len() == 2).await;
-    let mut lines = logs::lines_of("resume-lines-1");
+    until("two lines", || logs::lines_of(&request).len() == 2).await;
+    let mut lines = logs::lines_of(&request);
     lines.sort_by_key(|line| line["part"].clone());
     let told = lines.iter().map(|line| [&*line["part"], &*line["outcome"], &*line["stream"]]);
     let short = &name(&first)[..8];

@@ -9,7 +9,7 @@ use sluicegate::http::{self, Shutdown};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
-use super::{body, cued, events, name, resumable};
+use super::{body, cued, events, name, resumable, store};
 use crate::support::{Client, Tongue, Upstream, provider, with_header};
 
 /// A worker of `app` on a thread of its own, and its own port.
@@ -33,6 +33,7 @@ async fn a_stream_that_began_on_one_worker_is_followed_and_stopped_on_another() 
     let mut upstream = Upstream::start(script).await;
     let mut config = Config::for_testing();
     config.providers.push(provider("upstream", &upstream.url()));
+    let _store = store(&mut config).await;
     let (_config, receiver) = watch::channel(Arc::new(config));
     let (app, shutdown) = (App::new(receiver).unwrap(), Shutdown::default());
     let ((here, one), (there, two)) = (worker(&app, &shutdown), worker(&app, &shutdown));

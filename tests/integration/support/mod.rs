@@ -2,6 +2,7 @@
 //!
 //! - [`Upstream`]: a model server that follows a [`Script`] and notices when it is left.
 //! - [`Proxy`]: sluicegate itself, on a free port, configured by the test.
+//! - [`Redis`]: a server where replicas share streams.
 //! - [`Reply`]: what a client reads, whole.
 //! - [`Recording`]: what a real provider said, byte for byte.
 //! - [`told`]: what a stream tells a client. [`grammar`]: whether it is one that a dialect allows.
@@ -25,6 +26,7 @@ mod http2;
 pub mod logs;
 mod program;
 mod proxy;
+mod redis;
 mod reply;
 mod script;
 pub mod sockets;
@@ -44,6 +46,7 @@ pub use http2::{Http2Answer, Http2Client, Http2Exchange, Http2Upstream};
 pub use logs::new_id;
 pub use program::Program;
 pub use proxy::{Proxy, client, key, provider, speaker};
+pub use redis::Redis;
 pub use reply::{KEEP_ALIVE, Reply};
 pub use script::{DONE, FINISH, ROLE, Script, Step, token};
 pub use tongue::{TONGUES, Tongue, pairs};

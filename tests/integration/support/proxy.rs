@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::logs::{self, Line};
 use super::sockets::{self, Socket};
-use super::{Reply, Upstream, chat, soon, until};
+use super::{Redis, Reply, Upstream, chat, soon, until};
 
 /// A running proxy. Everything of it ends when it is dropped.
 pub struct Proxy {
@@ -26,6 +26,8 @@ pub struct Proxy {
     pub config: watch::Sender<Arc<Config>>,
     pub fleet: Arc<Fleet>,
     task: JoinHandle<()>,
+    /// Where its streams are shared, if it is the only one there.
+    pub redis: Option<Redis>,
 }
 
 impl Proxy {
@@ -56,7 +58,16 @@ impl Proxy {
         let fleet = Arc::clone(app.fleet());
         let running = app.run(listener, shutdown.clone());
         let task = tokio::spawn(async move { running.await.unwrap() });
-        Self { address, shutdown, config, fleet, task }
+        Self { address, shutdown, config, fleet, task, redis: None }
+    }
+
+    /// The same with streams that are shared over a Redis of its own.
+    pub async fn start_sharing(mut config: Config) -> Self {
+        let redis = Redis::start().await;
+        redis.share(&mut config);
+        let mut proxy = Self::start(config).await;
+        proxy.redis = Some(redis);
+        proxy
     }
 
     pub fn url(&self, path: &str) -> String {

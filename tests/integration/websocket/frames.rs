@@ -72,7 +72,8 @@ async fn what_is_no_frame_ends_the_connection_with_a_reason() {
         (frame(TEXT | FIN, b"\xff\xfe"), 1007),
         (vec![b'G'; 4096], 1002),
     ] {
-        let mut upstream = Upstream::start(Tongue::Chat.head().send(Tongue::Chat.begin()).hang()).await;
+        let mut upstream =
+            Upstream::start(Tongue::Chat.head().send(Tongue::Chat.begin() + &Tongue::Chat.text("eins")).hang()).await;
         let proxy = proxy(&upstream, Tongue::Chat).await;
         let mut client = WebSocket::connect(&proxy).await;
         client.create(serde_json::json!({})).await;

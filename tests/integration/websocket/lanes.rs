@@ -54,7 +54,7 @@ async fn responses_of_one_stream_come_in_turn_and_of_several_side_by_side() {
 
 #[tokio::test]
 async fn streams_and_waiting_requests_are_bounded() {
-    let upstream = Upstream::start(CHAT.head().send(CHAT.begin()).hang()).await;
+    let upstream = Upstream::start(CHAT.head().send(CHAT.begin() + &CHAT.text("eins")).hang()).await;
     let proxy = proxy_configured(&upstream, CHAT, |config| {
         config.websocket.max_streams = 2;
         config.websocket.max_queued = 1;
@@ -88,7 +88,7 @@ async fn streams_and_waiting_requests_are_bounded() {
 
 #[tokio::test]
 async fn what_waits_is_bounded_in_bytes_too() {
-    let upstream = Upstream::start(CHAT.head().send(CHAT.begin()).hang()).await;
+    let upstream = Upstream::start(CHAT.head().send(CHAT.begin() + &CHAT.text("eins")).hang()).await;
     let proxy = proxy_configured(&upstream, CHAT, |config| config.server.max_body_bytes = 1000).await;
     let mut client = WebSocket::connect(&proxy).await;
     let large = "x".repeat(600);

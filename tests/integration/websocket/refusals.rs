@@ -1,5 +1,6 @@
 //! What is refused, and that the connection goes on.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -115,7 +116,7 @@ async fn an_answer_that_breaks_off_ends_in_an_error_and_is_never_called_whole() 
         let broken = [begun().close(), begun().reset(), begun().end(), begun().send(tongue.error_event("ouch")).hang()];
         for (at, script) in broken.into_iter().enumerate() {
             let upstream = Upstream::in_turn([script, tongue.stream(&["zwei"])]).await;
-            let proxy = proxy(&upstream, tongue).await;
+            let proxy = proxy_configured(&upstream, tongue, |config| config.retry.max_attempts = NonZeroU32::MIN).await;
             let mut client = WebSocket::connect(&proxy).await;
             client.create(json!({})).await;
             let events = client.until("error").await;

@@ -1,0 +1,3 @@
+-- Forgets a stream. ARGV: prefix, id.
+forget(ARGV[2])
+return 1
