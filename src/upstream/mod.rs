@@ -28,6 +28,7 @@ mod retry;
 pub mod routing;
 mod socket;
 mod stream;
+pub mod succession;
 mod trail;
 
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub use question::{Question, Translated, Translation};
 pub use request::UpstreamRequest;
 pub use routing::{Route, Routes, Target};
 pub use stream::{OpenStream, Translating, open_stream};
+pub use succession::Succession;
 pub use trail::Trail;
 
 /// Sends `request`, whose body has been read, to `target` with the key of the number `key`, and returns its response, which
