@@ -11,6 +11,8 @@ pub struct ChatAnswer {
     pub id: Option<String>,
     /// The model that answered, as the upstream calls it.
     pub model: Option<String>,
+    /// When it began, in seconds since 1970, if the upstream told.
+    pub created: Option<u64>,
     /// What it said, in its order: texts, refusals, thoughts and calls of tools.
     pub parts: Vec<Part>,
     /// Why it stopped. Always known of an answer that is whole.

@@ -17,6 +17,8 @@ pub enum ChatEvent<'a> {
         id: Option<Cow<'a, str>>,
         /// The model that answers, as the upstream calls it.
         model: Option<Cow<'a, str>>,
+        /// When it began, in seconds since 1970.
+        created: Option<u64>,
     },
     /// More text. Empty text is nothing, but for the probabilities that come with it.
     Text {

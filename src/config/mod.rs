@@ -309,6 +309,9 @@ mod tests {
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\ndialects = [\"latin\"]", "provider[0].dialects"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"a\\nb\"", "provider[0].api_key"),
             ("[[provider]]\nname = \"a\"\nkind = \"openai\"\nheaders = { \"x y\" = \"1\" }", "provider[0].headers"),
+            ("[[provider]]\nname = \"a\"\nkind = \"gemini\"\ncontinuation = \"prefill\"", "provider[0].continuation"),
+            ("[[provider]]\nname = \"a\"\nkind = \"anthropic\"\ncontinuation = \"prefix\"", "provider[0].continuation"),
+            ("[[provider]]\nname = \"a\"\nkind = \"openai\"\ncontinuation = \"magic\"", "provider[0].continuation"),
             (
                 "[[provider]]\nname = \"a\"\nkind = \"openai\"\nhttp2_streams_per_connection = 0",
                 "provider[0].http2_streams_per_connection",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::secret::{self, Secret};
 use super::units;
-use crate::dialect::{self, Dialect};
+use crate::dialect::{self, Continuation, Dialect};
 use crate::provider;
 
 /// Ways to ask for one model: its targets, times the keys of their providers.
@@ -55,6 +55,9 @@ pub struct Provider {
     /// Silence on an HTTP/2 connection after which the server is asked whether it still lives.
     #[serde(default = "http2_ping", with = "units::optional_duration")]
     pub http2_ping: Option<Duration>,
+    /// How it is told to go on with an answer that another target has begun; absent if it cannot be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continuation: Option<Continuation>,
     /// Whether it takes requests that name no model.
     #[serde(default)]
     pub default: bool,
@@ -97,6 +100,7 @@ impl Provider {
             http2_streams_per_connection: http2_streams_per_connection(),
             http2_connections: http2_connections(),
             http2_ping: http2_ping(),
+            continuation: None,
             default: false,
             origin: Origin::Configuration,
         }
@@ -155,6 +159,10 @@ impl Provider {
         }
         if self.http2_connections == 0 {
             return Err(("http2_connections", "must be at least 1".to_owned()));
+        }
+        let may_be_told = |way: Continuation| self.dialects().iter().any(|dialect| dialect.extends(way));
+        if self.continuation.is_some_and(|way| !may_be_told(way)) {
+            return Err(("continuation", "is none that a dialect of this provider has words for".to_owned()));
         }
         self.check_headers()
     }

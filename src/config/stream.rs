@@ -46,4 +46,9 @@ pub struct Stream {
     /// Size of an upstream's answer that does not stream, in bytes.
     #[serde(with = "units::bytes")]
     pub max_response_bytes: usize,
+    /// How often one answer is given to another target to go on with, where the target's provider says how.
+    pub max_switches: u32,
+    /// Size of the text of an answer that is kept for that, in bytes.
+    #[serde(with = "units::bytes")]
+    pub max_continued_bytes: usize,
 }

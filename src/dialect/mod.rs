@@ -6,6 +6,7 @@
 
 mod answer;
 pub mod anthropic;
+pub mod continuation;
 pub mod endpoint;
 mod fields;
 pub mod foreign_seals;
@@ -38,6 +39,7 @@ use crate::framing::Framing;
 use crate::framing::sse::Event;
 
 pub use anthropic::Anthropic;
+pub use continuation::{Beginning, Continuation};
 pub use endpoint::{Endpoint, Path};
 pub use gemini::Gemini;
 pub use observer::{Learned, Observer};
@@ -48,7 +50,7 @@ pub use quirks::Quirks;
 pub use request::{Malformed, Request};
 pub use sequencer::Sequencer;
 pub use transcoder::Transcoder;
-pub use translate::{AnswerContext, Decoder, Delta, Encoder, Recipient, Shape, Sink, Translate};
+pub use translate::{AnswerContext, Begun, Decoder, Delta, Encoder, Recipient, Shape, Sink, Translate};
 pub use upstream_error::UpstreamError;
 
 /// Every dialect. The first is that of whoever shows no other.
@@ -173,7 +175,7 @@ pub trait Dialect: Translate + fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether its clients read past the `id:` lines of an event stream, as the standard has it.
+    /// Whether its clients read past the `id:` lines and comments of an event stream, as the standard has it.
     fn takes_event_ids(&self) -> bool {
         self.framing() == Framing::EventStream
     }

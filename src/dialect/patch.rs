@@ -12,6 +12,19 @@ pub fn span(text: &[u8], value: &RawValue) -> std::ops::Range<usize> {
     start..start + value.get().len()
 }
 
+/// `text` with each of `edits` in place of the bytes at its span. No two spans overlap.
+pub fn apply(text: &[u8], mut edits: Vec<(std::ops::Range<usize>, Vec<u8>)>) -> Bytes {
+    edits.sort_by_key(|(span, _)| span.start);
+    let (mut patched, mut at) = (BytesMut::with_capacity(text.len()), 0);
+    for (span, value) in edits {
+        patched.extend_from_slice(&text[at..span.start]);
+        patched.extend_from_slice(&value);
+        at = span.end;
+    }
+    patched.extend_from_slice(&text[at..]);
+    patched.freeze()
+}
+
 /// Replaces the bytes at `span` in `text` with the JSON string `value`.
 ///
 /// Returns `text` itself, uncopied, if nothing changes.
@@ -46,6 +59,13 @@ mod tests {
         let patched =
             replace_model("{ \"x\": 1.50e2,\t\"model\" : \"a/b\\u00e9\" , \"y\":{\"model\":\"z\"}}", "new \"name\"");
         assert_eq!(patched, "{ \"x\": 1.50e2,\t\"model\" : \"new \\\"name\\\"\" , \"y\":{\"model\":\"z\"}}");
+    }
+
+    #[test]
+    fn several_edits_leave_what_is_between_them() {
+        let edits = vec![(5..5, b"!".to_vec()), (0..1, b"X".to_vec()), (2..4, Vec::new())];
+        assert_eq!(apply(b"abcde", edits), "Xbe!");
+        assert_eq!(apply(b"abc", Vec::new()), "abc");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::translate::{Delta, Encoder};
-use crate::canonical::{ChatAnswer, ChatEvent, Finish, FinishReason, Seal, ToolCall, ids};
+use super::translate::{Begun, Delta, Encoder};
+use crate::canonical::{ChatAnswer, ChatEvent, Finish, FinishReason, Part, Seal, ToolCall, Usage, ids};
 use crate::error::Error;
 use pending::Pending;
 
@@ -38,6 +38,17 @@ pub struct Sequencer {
     unmapped: Vec<String>,
     /// Bytes of text and arguments so far.
     said: usize,
+    /// How many of them had been said when tokens were counted last.
+    counted: usize,
+    /// What the upstreams took that have begun the answer and did not end it.
+    before: Option<Before>,
+}
+
+/// What the beginning of an answer took, as far as its upstreams told.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    usage: Option<Usage>,
+    generated: Option<u64>,
 }
 
 impl std::fmt::Debug for Sequencer {
@@ -63,7 +74,49 @@ impl Sequencer {
             last_call: None,
             unmapped: Vec::new(),
             said: 0,
+            counted: 0,
+            before: None,
         }
+    }
+
+    /// From here on another encoder writes what the client has had from its upstream until now.
+    pub fn take_over(&mut self, mut encoder: Box<dyn Encoder>) {
+        encoder.take_over(&Begun { answer: &self.answer, open: self.open.as_ref().map(|open| &open.part) });
+        self.encoder = encoder;
+    }
+
+    /// From here on another upstream goes on with the answer: `provider`, which speaks `dialect`.
+    pub fn go_on(&mut self, dialect: &'static str, provider: String) {
+        self.before = Some(Before { usage: self.answer.usage, generated: self.tokens() });
+        (self.dialect, self.provider) = (dialect, provider);
+        (self.last_call, self.counted) = (None, 0);
+    }
+
+    /// The text so far, if the answer can be continued where it stands: it is nothing but text, behind thoughts perhaps, and
+    /// all of it is known here.
+    pub fn beginning(&self) -> Option<String> {
+        let parts = || self.answer.parts.iter().chain(self.open.as_ref().map(|open| &open.part));
+        let is_told = self.started && !self.ended && self.answer.finish.is_none();
+        let is_known = self.waiting.is_empty() && self.unmapped.is_empty();
+        // What has sources was written from them, and nobody else has them.
+        let is_plain = |part: &Part| match part {
+            Part::Text(text) => text.annotations.is_empty(),
+            part => matches!(part, Part::Reasoning { .. }),
+        };
+        let is_text = matches!(parts().last(), Some(Part::Text(_))) && parts().all(is_plain);
+        let texts = parts().filter_map(|part| if let Part::Text(text) = part { Some(&*text.text) } else { None });
+        (is_told && is_known && is_text).then(|| texts.collect::<String>()).filter(|text| !text.trim().is_empty())
+    }
+
+    /// How many parts the client has seen begin.
+    pub fn parts(&self) -> usize {
+        self.answer.parts.len() + usize::from(self.open.is_some())
+    }
+
+    /// How many tokens all that has been said took, if they were counted behind it.
+    pub fn tokens(&self) -> Option<u64> {
+        let usage = self.answer.usage.filter(|_| self.said > 0 && self.counted == self.said)?;
+        Some(usage.output_tokens)
     }
 
     /// Tells the encoder the time.
@@ -77,10 +130,11 @@ impl Sequencer {
             return;
         }
         match event {
-            ChatEvent::Start { id, model } => {
+            ChatEvent::Start { id, model, created } => {
                 let known = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned).filter(|text| !text.is_empty());
                 self.answer.id = self.answer.id.take().or(known(id));
                 self.answer.model = self.answer.model.take().or(known(model));
+                self.answer.created = self.answer.created.or(created);
             }
             ChatEvent::Text { text, logprobs } if !text.is_empty() || !logprobs.is_empty() => {
                 self.more(Delta::Text { text: &text, logprobs: &logprobs }, out);
@@ -99,7 +153,11 @@ impl Sequencer {
             }
             ChatEvent::Arguments { key, fragment } if !fragment.is_empty() => self.arguments(key, &fragment, out),
             ChatEvent::Boundary => self.boundary(out),
-            ChatEvent::Usage(usage) => self.answer.usage = Some(usage),
+            ChatEvent::Usage(usage) => {
+                let before = self.before.as_ref();
+                let whole = before.map_or(usage, |before| usage.behind(before.usage, before.generated));
+                (self.answer.usage, self.counted) = (Some(whole), self.said);
+            }
             ChatEvent::Finish(finish) => self.answer.finish = Some(finish.into_owned()),
             ChatEvent::Unmapped(kind) => self.note(&kind),
             // Empty pieces are nothing.

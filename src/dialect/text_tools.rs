@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::translate::{Delta, Encoder};
+use super::translate::{Begun, Delta, Encoder};
 use crate::canonical::{ChatAnswer, ChatRequest, Part, ToolCall, ToolInput, ToolKind};
 use crate::error::Error;
 
@@ -60,6 +60,10 @@ struct Unwrapping {
 impl Encoder for Unwrapping {
     fn tick(&mut self, elapsed: Duration) {
         self.encoder.tick(elapsed);
+    }
+
+    fn take_over(&mut self, begun: &Begun<'_>) {
+        self.encoder.take_over(begun);
     }
 
     fn start(&mut self, answer: &ChatAnswer, out: &mut Vec<u8>) {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Dialect;
+use super::continuation::seam::Seam;
 use super::sequencer::Sequencer;
 use super::text_tools;
 use super::translate::{AnswerContext, Decoder, Delta, Encoder};
-use crate::canonical::{ChatAnswer, Part};
+use crate::canonical::{ChatAnswer, ChatEvent, Part};
 use crate::error::Error;
 use crate::framing::sse;
 
@@ -19,6 +20,10 @@ pub struct Transcoder {
     decoder: Box<dyn Decoder>,
     sequencer: Sequencer,
     started: bool,
+    /// The client has the stream from its upstream, and this only reads along.
+    listens: bool,
+    /// Where the stream goes on that another has begun.
+    seam: Option<Seam>,
 }
 
 impl std::fmt::Debug for Transcoder {
@@ -32,35 +37,79 @@ impl Transcoder {
     pub fn new(from: &'static dyn Dialect, provider: &str, to: &dyn Dialect, context: &AnswerContext) -> Self {
         let encoder = text_tools::unwrapping(to.encoder(context), &context.request);
         let sequencer = Sequencer::new(encoder, from.name(), provider.to_owned(), context.id.clone());
-        Self { from, decoder: from.decoder(), sequencer, started: false }
+        Self { from, decoder: from.decoder(), sequencer, started: false, listens: false, seam: None }
+    }
+
+    /// Reads along with a stream of `provider` that passes to the client as it is. The answer is called `id`.
+    pub fn listening(from: &'static dyn Dialect, provider: &str, id: String) -> Self {
+        let sequencer = Sequencer::new(Box::new(Silent), from.name(), provider.to_owned(), id);
+        Self { from, decoder: from.decoder(), sequencer, started: false, listens: true, seam: None }
+    }
+
+    /// From here on the stream does not pass to the client, which speaks `to`, but is told it.
+    pub fn speak(&mut self, to: &dyn Dialect, context: &AnswerContext) {
+        self.listens = false;
+        self.sequencer.take_over(text_tools::unwrapping(to.encoder(context), &context.request));
+    }
+
+    /// The text so far and the number of its tokens, if that is known; `None` if nobody could go on with it.
+    pub fn beginning(&self) -> Option<(String, Option<u64>)> {
+        let is_known = !self.listens || self.decoder.has_told_all(self.sequencer.parts());
+        let is_joined = self.seam.as_ref().is_none_or(|seam| !seam.is_refused());
+        let text = self.sequencer.beginning().filter(|_| is_known && is_joined)?;
+        Some((text, self.sequencer.tokens()))
+    }
+
+    /// From here on the stream is that of `provider`, which speaks `from` and is to go on where `seam` is.
+    pub fn go_on(&mut self, from: &'static dyn Dialect, provider: &str, seam: Seam) {
+        (self.from, self.decoder, self.started) = (from, from.decoder(), false);
+        self.sequencer.go_on(from.name(), provider.to_owned());
+        self.seam = Some(seam);
     }
 
     /// Takes a run of whole frames that came `elapsed` after the request, and returns what is to be told of it.
     pub fn push(&mut self, run: &[u8], elapsed: Duration) -> Bytes {
         let mut out = Vec::new();
-        let Self { decoder, sequencer, .. } = self;
+        let Self { decoder, sequencer, seam, .. } = self;
         sequencer.tick(elapsed);
         let text = if std::mem::replace(&mut self.started, true) { run } else { sse::strip_bom(run) };
         for event in self.from.framing().events(text) {
             let Some(data) = event.data.as_deref().filter(|_| !self.from.is_sign_of_life(&event)) else { continue };
             let data = str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed);
-            decoder.decode(&event, &data, &mut |event| sequencer.take(event, &mut out));
+            let mut tell = |event: ChatEvent<'_>| sequencer.take(event, &mut out);
+            match seam {
+                Some(seam) => decoder.decode(&event, &data, &mut |event| seam.take(event, &mut tell)),
+                None => decoder.decode(&event, &data, &mut tell),
+            }
             // Whatever else has arrived with it.
             sequencer.start(&mut out);
         }
         out.into()
     }
 
-    /// The stream has ended whole; returns what tells the client so.
+    /// The stream has ended whole; returns what tells the client so: nothing if it is not what was wanted.
     pub fn finish(&mut self, elapsed: Duration) -> Bytes {
         let mut out = Vec::new();
-        let Self { decoder, sequencer, .. } = self;
+        let Self { decoder, sequencer, seam, .. } = self;
         sequencer.tick(elapsed);
         if !sequencer.has_ended() {
-            decoder.finish(&mut |event| sequencer.take(event, &mut out));
+            let mut tell = |event: ChatEvent<'_>| sequencer.take(event, &mut out);
+            if let Some(seam) = seam {
+                decoder.finish(&mut |event| seam.take(event, &mut tell));
+                seam.end(&mut tell);
+            } else {
+                decoder.finish(&mut tell);
+            }
         }
-        sequencer.finish(&mut out);
+        if !self.has_begun_anew() {
+            self.sequencer.finish(&mut out);
+        }
         out.into()
+    }
+
+    /// Whether who was to go on with the answer began another.
+    pub fn has_begun_anew(&self) -> bool {
+        self.seam.as_ref().is_some_and(Seam::is_refused)
     }
 
     /// The stream has broken off; returns what tells the client so.
@@ -72,7 +121,8 @@ impl Transcoder {
 
     /// Why there is no answer, although the stream may be whole.
     pub fn failure(&self) -> Option<String> {
-        self.sequencer.failure()
+        let begun_anew = || "The answer broke off, and the model that was to go on with it began anew.".to_owned();
+        self.has_begun_anew().then(begun_anew).or_else(|| self.sequencer.failure())
     }
 
     /// How many bytes the answer has so far: it is kept whole until its end, for those who want it whole there.

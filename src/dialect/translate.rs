@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::continuation::{Beginning, Continuation};
 use super::quirks::Quirks;
 use super::request::Malformed;
 use crate::canonical::{Annotation, ChatAnswer, ChatEvent, ChatRequest, Field, Logprob, Losses, Part, Seal};
@@ -43,6 +44,20 @@ pub trait Translate {
     /// Writes a request for `to`. What the dialect cannot say is noted in `losses` and left out.
     fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes;
 
+    /// Whether a request in the dialect can ask to go on with an answer, in this `way`.
+    fn extends(&self, _way: Continuation) -> bool {
+        false
+    }
+
+    /// `body`, a request in the dialect that [`extends`](Self::extends) in this way, asking to go on with the `beginning` of an answer to it.
+    ///
+    /// # Errors
+    ///
+    /// Half a sentence: why that cannot be asked, "it ...".
+    fn extend_request(&self, _body: &[u8], _beginning: &Beginning<'_>) -> Result<Bytes, &'static str> {
+        Err("the dialect has no word for it")
+    }
+
     /// What is appended to a provider's base URL to ask `model`.
     fn path(&self, model: &str, stream: bool) -> String;
 
@@ -58,6 +73,11 @@ pub trait Translate {
 
     /// Writes a stream for a client.
     fn encoder(&self, context: &AnswerContext) -> Box<dyn Encoder>;
+
+    /// Whether its encoder can go on with a stream that an upstream has begun to write itself; see [`Encoder::take_over`].
+    fn takes_over(&self) -> bool {
+        true
+    }
 
     /// Writes an answer for a client that did not ask for a stream.
     fn encode_answer(&self, answer: &ChatAnswer, context: &AnswerContext) -> Bytes;
@@ -110,6 +130,11 @@ pub trait Decoder: Send {
     /// Errors, garbage, signs of life and the event that ends the stream are told by the observer, and are passed over here.
     fn decode(&mut self, event: &Event<'_>, data: &str, sink: Sink<'_>);
 
+    /// Whether a client that reads the same stream knows no more of the answer than has been told, in so many parts.
+    fn has_told_all(&self, _parts: usize) -> bool {
+        true
+    }
+
     /// The stream has ended whole: tells what was held back, if anything.
     fn finish(&mut self, _sink: Sink<'_>) {}
 }
@@ -136,6 +161,15 @@ pub enum Delta<'a> {
     Annotation(&'a Annotation),
 }
 
+/// An answer of which the client knows a beginning.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun<'a> {
+    /// Its id, model and date as the client knows them, and the parts that are finished.
+    pub answer: &'a ChatAnswer,
+    /// The part that is open.
+    pub open: Option<&'a Part>,
+}
+
 impl Delta<'_> {
     /// Its length in bytes, about.
     pub(super) fn len(&self) -> usize {
@@ -150,11 +184,15 @@ impl Delta<'_> {
 /// Writes one stream, whole frames of it.
 ///
 /// The calls come in this order: `start`, then for each part `open`, any number of `delta`s of its kind and `close`, then
-/// `finish`. One part is open at a time, nothing comes before `start` or behind `finish`. In place of anything may come
+/// `finish`. One part is open at a time, nothing comes before `start` or behind `finish`. A stream that another has begun to
+/// write begins with `take_over` in place of `start` and of what the client has been told. In place of anything may come
 /// `fail`, also before `start`, and nothing behind it.
 pub trait Encoder: Send {
     /// `elapsed` has passed since the request; called before anything else of one turn.
     fn tick(&mut self, _elapsed: Duration) {}
+
+    /// In place of `start`: the client has been told `begun` by its upstream, in the client's own dialect.
+    fn take_over(&mut self, _begun: &Begun<'_>) {}
 
     /// The answer begins. Of `answer` the upstream's id and model are known, and perhaps the usage of its input.
     fn start(&mut self, answer: &ChatAnswer, out: &mut Vec<u8>);

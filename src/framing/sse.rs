@@ -14,6 +14,9 @@ use memchr::{memchr, memchr2};
 /// SDKs fail on one that has no data once they have seen an `id:`.
 pub const KEEP_ALIVE: &[u8] = b": keep-alive\n";
 
+/// A comment where another upstream goes on with a stream. As a keep-alive it has no empty line behind it.
+pub const SWITCHED: &[u8] = b": continued by another upstream\n";
+
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The fields of one frame.

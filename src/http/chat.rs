@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::relay::guard::StreamGuard;
 use crate::relay::output::Output;
 use crate::relay::{Opening, Relay};
-use crate::upstream::{self, Failure, Question, Trail, Translation, UpstreamRequest};
+use crate::upstream::{self, Failure, Question, Target, Trail, Translation, UpstreamRequest};
 
 /// `POST` where models are asked.
 pub(super) async fn ask(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
@@ -98,20 +98,24 @@ pub(super) fn understand(context: &Context, parts: Parts, body: Bytes, endpoint:
     }
     context.record.facts().provider = Some(Arc::clone(&targets[0].upstream.name));
     let request_id = context.record.request_id();
-    let translation = if Translation::is_needed(context.dialect, targets) {
-        let now = now();
-        if let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
-            return Ok(Asked::Nothing(answer));
-        }
-        let mut asked = context.dialect.decode_request(endpoint.shape, &body)?;
-        (asked.model, asked.stream) = (model, stream);
-        let lenient = context.state.config.translation.lenient;
-        let about = answer_context(asked, endpoint.shape, now);
-        let headers = |dialect| headers::for_translated(&parts.headers, dialect, request_id);
-        Some(Translation::new(context.dialect, about, targets, headers, lenient))
-    } else {
-        None
+    let is_translated = Translation::is_needed(context.dialect, targets);
+    let now = now();
+    if is_translated && let Some(answer) = context.dialect.answer_at_once(endpoint.shape, &model, &body, now) {
+        return Ok(Asked::Nothing(answer));
+    }
+    // One target's answer may also have to be told in other words once another goes on with it.
+    let may_change_hands =
+        stream && endpoint.is_translated && targets.len() > 1 && targets.iter().any(Target::continues);
+    let is_read = is_translated || may_change_hands;
+    let asked = match is_read.then(|| context.dialect.decode_request(endpoint.shape, &body)) {
+        Some(Err(malformed)) if is_translated => return Err(malformed.into()),
+        asked => asked.and_then(Result::ok),
     };
+    let translation = asked.map(|asked| {
+        let about = answer_context(ChatRequest { model, stream, ..asked }, endpoint.shape, now);
+        let headers = |dialect| headers::for_translated(&parts.headers, dialect, request_id);
+        Translation::new(context.dialect, about, targets, headers, context.state.config.translation.lenient)
+    });
     // Marks of other providers mean nothing to one that speaks the client's dialect.
     let body = match foreign_seals::remove(&body) {
         Some(without) => {

@@ -158,6 +158,7 @@ fn relay(
             splitter: Splitter::new(Framing::EventStream, config.max_frame_bytes),
             observer: Observer::opaque(context.dialect),
             translation: None,
+            succession: None,
             asked,
             trail: Trail::default(),
         };

@@ -111,6 +111,13 @@ impl Clocks {
         }
     }
 
+    /// Another upstream is to go on.
+    pub(super) fn switched(self: Pin<&mut Self>) {
+        if let Some(pace) = self.project().pace {
+            pace.begin_anew();
+        }
+    }
+
     /// What the upstream has sent, `bytes` altogether, goes to the client.
     pub(super) fn passed(mut self: Pin<&mut Self>, bytes: u64) {
         self.as_mut().received(bytes);

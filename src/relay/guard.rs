@@ -48,12 +48,25 @@ pub struct StreamGuard {
     frames: u64,
     bytes: u64,
     usage: Option<Usage>,
+    /// What came of upstreams that others have taken over from.
+    earlier_frames: u64,
+    earlier_usage: Option<Usage>,
 }
 
 impl StreamGuard {
     /// Guards a stream of the request of `record`, asked for over the connection of `peer`.
     pub fn new(record: Record, peer: Peer) -> Self {
-        Self { record, peer, settled: false, first_token: None, frames: 0, bytes: 0, usage: None }
+        Self {
+            record,
+            peer,
+            settled: false,
+            first_token: None,
+            frames: 0,
+            bytes: 0,
+            usage: None,
+            earlier_frames: 0,
+            earlier_usage: None,
+        }
     }
 
     /// When the request came.
@@ -66,10 +79,10 @@ impl StreamGuard {
         self.record.facts().provider = Some(provider);
     }
 
-    /// So many were asked before.
+    /// These were asked, and did not answer but for the last.
     pub(super) fn tried(&mut self, trail: &Trail) {
         if !trail.is_empty() {
-            self.record.facts().attempts = Some(trail.to_string());
+            self.record.facts().note_attempts(&trail.to_string());
         }
     }
 
@@ -99,10 +112,21 @@ impl StreamGuard {
         self.frames += frames;
     }
 
-    /// What has been learned from reading along.
+    /// What has been learned from reading along with an upstream.
     pub(super) fn report(&mut self, frames: u64, usage: Option<Usage>) {
-        self.frames = frames;
-        self.usage = usage;
+        self.frames = self.earlier_frames + frames;
+        // Each of them counts what it was asked and what it wrote, and is paid for that.
+        self.usage = self.earlier_usage.into_iter().chain(usage).reduce(Usage::and);
+    }
+
+    /// What has been reported stands, and what will be is of another upstream.
+    pub(super) fn leave(&mut self) {
+        (self.earlier_frames, self.earlier_usage) = (self.frames, self.usage);
+    }
+
+    /// Another upstream goes on in place of the target `from`.
+    pub(super) fn switched(&mut self, from: &str) {
+        self.record.facts().note_switch(from);
     }
 
     /// The upstream said things of these kinds that the client could not be told in its dialect.

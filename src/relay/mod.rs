@@ -10,9 +10,11 @@
 
 mod clocks;
 pub mod guard;
+mod open;
 pub mod output;
 mod pace;
 pub mod raw;
+mod switch;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -26,15 +28,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::{Dialect, Observer, UpstreamError};
+use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::framing::{Splitter, sse};
 use crate::telemetry::record::Outcome;
-use crate::upstream::{self, Failure, OpenStream, Seat, Translating, Upstream, response};
+use crate::upstream::{Failure, OpenStream};
 
 use clocks::{Clocks, Due, Stage};
 use guard::StreamGuard;
+use open::Open;
 use output::Output;
+use switch::Switch;
 
 /// An upstream that has not shown its first content yet.
 pub type Opening = Pin<Box<dyn Future<Output = Result<OpenStream, Failure>> + Send>>;
@@ -70,24 +73,9 @@ enum Source {
         opening: Opening,
     },
     Open(Open),
+    /// The upstream has failed, and another is asked to go on.
+    Switching(Box<Switch>),
     Ended,
-}
-
-struct Open {
-    upstream: Arc<Upstream>,
-    seat: Seat,
-    /// When the request was sent.
-    asked: Instant,
-    /// Frames that came before the stream was handed over.
-    first: Bytes,
-    /// Something of the upstream has been passed on.
-    begun: bool,
-    body: upstream::Body,
-    /// How many bytes have come of it here.
-    received: u64,
-    splitter: Splitter,
-    observer: Observer,
-    translation: Option<Box<Translating>>,
 }
 
 impl Relay {
@@ -159,7 +147,16 @@ impl Body for Relay {
                     Due::End => None,
                 },
             };
-            *this.last_words = this.output.write_last(this.source.end(cause, dialect, this.guard));
+            let rest = this.source.end(cause, dialect, this.guard);
+            if this.source.is_ended() {
+                *this.last_words = this.output.write_last(rest);
+                continue;
+            }
+            this.clocks.as_mut().switched();
+            if !rest.is_empty() {
+                this.clocks.sent();
+                return Poll::Ready(Some(Ok(send(this.output.write(rest), this.guard))));
+            }
         }
         if this.last_words.is_empty() {
             return Poll::Ready(None);
@@ -183,26 +180,43 @@ fn send(data: Bytes, guard: &mut StreamGuard) -> Frame<Bytes> {
 impl Source {
     /// The next whole frames, possibly none; `None` at the end of the upstream's body.
     fn poll_run(&mut self, cx: &mut Context<'_>, guard: &mut StreamGuard) -> Poll<Option<Result<Bytes, Error>>> {
-        if let Self::Opening { opening, .. } = self {
-            match ready!(opening.as_mut().poll(cx)) {
-                Ok(stream) => *self = Self::Open(Open::new(stream, guard)),
-                Err(failure) => {
-                    guard.tried(&failure.trail);
-                    return Poll::Ready(Some(Err(failure.error)));
-                }
-            }
+        if !matches!(self, Self::Open(_))
+            && let Err(error) = ready!(self.poll_open(cx, guard))
+        {
+            return Poll::Ready(Some(Err(error)));
         }
         let Self::Open(open) = self else {
             return Poll::Ready(None);
         };
-        let run = open.poll_run(cx).map_ok(|run| {
-            let run = if open.translation.is_some() { open.tell(run, guard.started()) } else { run };
-            let is_first = !run.is_empty() && !std::mem::replace(&mut open.begun, true);
-            // Behind a keep-alive a byte order mark would be part of a field's name, and the field unknown.
-            if is_first && guard.has_sent() { run.slice_ref(sse::strip_bom(&run)) } else { run }
-        });
+        let run = open.poll_run(cx, guard);
         guard.note_first_token(&open.observer);
         run
+    }
+
+    /// Waits for an upstream that answers, where there is one to wait for.
+    fn poll_open(&mut self, cx: &mut Context<'_>, guard: &mut StreamGuard) -> Poll<Result<(), Error>> {
+        match self {
+            Self::Opening { opening, .. } => match ready!(opening.as_mut().poll(cx)) {
+                Ok(stream) => *self = Self::Open(Open::new(stream, guard)),
+                Err(failure) => {
+                    guard.tried(&failure.trail);
+                    return Poll::Ready(Err(failure.error));
+                }
+            },
+            Self::Switching(switch) => match ready!(switch.opening.as_mut().poll(cx)) {
+                Ok(stream) => {
+                    if let Self::Switching(switch) = std::mem::replace(self, Self::Ended) {
+                        *self = Self::Open(switch.go_on(stream, guard));
+                    }
+                }
+                Err(failure) => {
+                    guard.tried(&failure.trail);
+                    return Poll::Ready(Err(switch.error.clone()));
+                }
+            },
+            Self::Open(_) | Self::Ended => {}
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// The name of the provider that answers, or is asked first.
@@ -210,6 +224,7 @@ impl Source {
         match self {
             Self::Opening { provider, .. } => provider,
             Self::Open(open) => &open.upstream.name,
+            Self::Switching(switch) => switch.provider(),
             Self::Ended => "",
         }
     }
@@ -218,7 +233,7 @@ impl Source {
     fn received(&self) -> u64 {
         match self {
             Self::Open(open) => open.received,
-            Self::Opening { .. } | Self::Ended => 0,
+            Self::Opening { .. } | Self::Switching(_) | Self::Ended => 0,
         }
     }
 
@@ -236,25 +251,27 @@ impl Source {
             observer if observer.has_content() => Stage::Speaking,
             _ => Stage::Open { asked: open.asked },
         };
-        clocks.poll(cx, stage, open.translation.is_some() || open.splitter.at_boundary())
+        clocks.poll(cx, stage, open.at_boundary())
     }
 
-    /// Ends the stream, orderly or for `cause`. Returns what is still to be said: nothing of our own if all is well, an error
-    /// event in `dialect` if not, and never what would end a whole answer.
+    /// Ends the stream, orderly or for `cause`, unless another upstream goes on. Returns what is still to be said: nothing of our
+    /// own if all is well, an error event in `dialect` if not, and never what would end a whole answer.
     fn end(&mut self, cause: Option<Error>, dialect: &dyn Dialect, guard: &mut StreamGuard) -> Bytes {
         let (rest, verdict, told) = match self {
             Self::Open(open) => {
-                let rest = open.observer.observe_rest(&open.splitter.take_partial()).unwrap_or_default();
-                let rest = open.tell(rest, guard.started());
-                let verdict = open.verdict(cause);
-                if let Err(error) = &verdict {
-                    open.seat.failed(error);
-                }
-                (rest, verdict, open.observer.is_error_visible())
+                let rest = open.rest(guard.started());
+                (rest, open.verdict(cause), open.observer.is_error_visible())
             }
             _ => (Bytes::new(), cause.map_or(Ok(()), Err), false),
         };
         self.report(guard);
+        if let (Self::Open(open), Err(error)) = (&mut *self, &verdict)
+            && let Some(switch) = open.switch(error)
+        {
+            guard.leave();
+            *self = Self::Switching(switch);
+            return rest;
+        }
         let end = match &verdict {
             Ok(()) => self.end_of_translation(guard.started()),
             Err(_) if told => Bytes::new(),
@@ -280,6 +297,7 @@ impl Source {
     fn error_frame(&mut self, error: &Error, dialect: &dyn Dialect) -> Bytes {
         match self {
             Self::Open(Open { translation: Some(translation), .. }) => translation.transcoder.fail(error),
+            Self::Switching(switch) => switch.translation.transcoder.fail(error),
             _ => dialect.error_frame(error),
         }
     }
@@ -287,105 +305,7 @@ impl Source {
     /// Hands what has been learned to the guard, which writes it down.
     fn report(&self, guard: &mut StreamGuard) {
         if let Self::Open(open) = self {
-            guard.report(open.splitter.frames(), open.observer.usage());
-            if let Some(translation) = &open.translation {
-                guard.report_untold(translation.transcoder.unmapped());
-            }
-        }
-    }
-}
-
-// === impl Open ===
-
-impl Open {
-    fn new(stream: OpenStream, guard: &mut StreamGuard) -> Self {
-        let upstream = stream.target.upstream;
-        guard.opened(Arc::clone(&upstream.name));
-        guard.tried(&stream.trail);
-        if let Some(translation) = &stream.translation {
-            let (from, to) = (stream.observer.dialect().name(), translation.client.name());
-            guard.translated(from, to, &translation.dropped);
-        }
-        Self {
-            upstream,
-            seat: stream.seat,
-            asked: stream.asked,
-            first: stream.first,
-            begun: false,
-            body: stream.body,
-            received: 0,
-            splitter: stream.splitter,
-            observer: stream.observer,
-            translation: stream.translation,
-        }
-    }
-
-    /// What a client that asked at `started` is told of `run`: itself, or its translation.
-    #[inline(never)]
-    fn tell(&mut self, run: Bytes, started: Instant) -> Bytes {
-        let Some(translation) = &mut self.translation else { return run };
-        let told = translation.transcoder.push(&run, started.elapsed());
-        if !self.observer.is_done() || self.observer.error().is_some() {
-            return told;
-        }
-        // Its last event has come: there is no need to wait for the end of its body.
-        [told, translation.transcoder.finish(started.elapsed())].concat().into()
-    }
-
-    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        if !self.first.is_empty() {
-            return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
-        }
-        if let Some(error) = self.observer.hidden_error() {
-            return Poll::Ready(Some(Err(self.reported(error))));
-        }
-        if let Some(error) = self.translation.as_deref().and_then(|translation| self.overflow(translation)) {
-            return Poll::Ready(Some(Err(error)));
-        }
-        let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(response::broken(&self.upstream.name, &error)))),
-            // Trailers say nothing to the clients of an event stream.
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-        };
-        self.received += data.len() as u64;
-        let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.upstream.name, error));
-        Poll::Ready(Some(run.map(|run| {
-            let passed = self.observer.observe(&run);
-            run.slice(..passed)
-        })))
-    }
-
-    /// That more has been said than may be kept.
-    fn overflow(&self, translation: &Translating) -> Option<Error> {
-        let limit = translation.max_bytes;
-        let is_over = translation.transcoder.said() > limit;
-        is_over.then(|| response::answer_too_large(&self.upstream.name, limit))
-    }
-
-    /// What the upstream reported, for the client to understand.
-    fn reported(&self, error: &UpstreamError) -> Error {
-        let error = response::reported(self.observer.dialect(), &self.upstream, error.clone());
-        match &self.translation {
-            Some(translation) => response::in_other_words(error, translation.client),
-            None => error,
-        }
-    }
-
-    /// Whether the stream, now that it ends, was whole. What ends it, if not the upstream itself, takes nothing from an
-    /// answer that is complete.
-    fn verdict(&self, cause: Option<Error>) -> Result<(), Error> {
-        if let Some(error) = self.observer.error() {
-            return Err(self.reported(error));
-        }
-        if let Some(message) = self.translation.as_ref().and_then(|translation| translation.transcoder.failure()) {
-            return Err(response::failed(&self.upstream.name, message));
-        }
-        match cause {
-            _ if self.observer.is_complete() => Ok(()),
-            Some(cause) => Err(cause),
-            None if self.observer.may_end() => Ok(()),
-            None => Err(Error::UpstreamTruncated { provider: self.upstream.name.to_string() }),
+            open.report(guard);
         }
     }
 }

@@ -32,6 +32,12 @@ impl Pace {
         Some(Box::new(Self { window, least, before: 0, received: 0, waited: Duration::ZERO, waiting_since: None }))
     }
 
+    /// Another upstream is to be judged, of which nothing has come.
+    pub(super) fn begin_anew(&mut self) {
+        (self.before, self.received) = (0, 0);
+        (self.waited, self.waiting_since) = (Duration::ZERO, None);
+    }
+
     /// So many bytes have come altogether.
     pub(super) fn received(&mut self, now: Instant, bytes: u64) {
         self.received = bytes;

@@ -113,6 +113,10 @@ pub struct Facts {
     pub model: Option<String>,
     /// The provider that answers or failed.
     pub provider: Option<Arc<str>>,
+    /// How often another provider has gone on with the answer.
+    pub switches: u32,
+    /// The targets that it was taken over from, `provider/model`, in their order.
+    pub switched_from: Option<String>,
     /// The status sent.
     pub status: Option<StatusCode>,
     /// How it ended. Unknown until the end: whoever is dropped before that had its client leave.
@@ -144,6 +148,19 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// `attempts` were made, behind those that were noted before.
+    pub fn note_attempts(&mut self, attempts: &str) {
+        let before = self.attempts.take().map_or_else(String::new, |before| before + ", ");
+        self.attempts = Some(before + attempts);
+    }
+
+    /// Another provider goes on with the answer that the target `from` did not end.
+    pub fn note_switch(&mut self, from: &str) {
+        self.switches += 1;
+        let all = self.switched_from.take().map_or_else(String::new, |all| all + ",");
+        self.switched_from = Some(all + from);
+    }
+
     /// The client speaks the dialect `client`, and the provider was asked in `spoken`, without what `dropped` names.
     pub fn note_translation(&mut self, spoken: &'static str, client: &str, dropped: &[String]) {
         self.translated = (spoken != client).then_some(spoken);
@@ -228,6 +245,8 @@ impl Drop for Shared {
             model = facts.model.as_deref().map(clip),
             provider = facts.provider.as_deref(),
             attempts = facts.attempts,
+            switches = (facts.switches > 0).then_some(facts.switches),
+            switched_from = facts.switched_from.as_deref().map(clip),
             translated = facts.translated,
             dropped = facts.dropped.as_deref().map(clip),
             untold = facts.untold.as_deref().map(clip),

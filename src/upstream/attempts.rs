@@ -200,14 +200,7 @@ impl<'a> Attempts<'a> {
         while self.may_go_on() {
             let (lane, ticket, times) = self.choose().await?;
             let target = &self.question.route.targets[lane.target];
-            let (request, translated) = match self.question.way(lane.target) {
-                Ok(way) => way,
-                Err(unsayable) => {
-                    self.failures.add_unsayable(unsayable);
-                    self.plan.leave(lane.target);
-                    continue;
-                }
-            };
+            let Some((request, translated)) = self.way(lane.target) else { continue };
             let since = Instant::now();
             self.current = Some(Asked { target, lane, since });
             match target.terms.vitals.capacity.enter(&target.terms.limits).await {
@@ -222,6 +215,16 @@ impl<'a> Attempts<'a> {
             }
         }
         None
+    }
+
+    /// In which words a target is asked. If it cannot be, that is noted, and it is left out.
+    fn way(&mut self, target: usize) -> Option<(&'a UpstreamRequest, Option<&'a Translated>)> {
+        let way = self.question.way(target);
+        way.map_err(|unsayable| {
+            self.failures.add_unsayable(unsayable);
+            self.plan.leave(target);
+        })
+        .ok()
     }
 
     fn may_go_on(&self) -> bool {

@@ -18,7 +18,7 @@ use super::{Body, UpstreamRequest, http1, http2};
 use crate::config::provider::Provider;
 use crate::config::secret::Secret;
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::{Dialect, Quirks};
+use crate::dialect::{Continuation, Dialect, Quirks};
 use crate::error::{Error, Phase};
 
 /// A provider that can be called. Belongs to one worker, whose runtime drives its connections.
@@ -34,6 +34,8 @@ pub struct Upstream {
     shared: reqwest::Client,
     /// What is peculiar to it.
     pub quirks: Quirks,
+    /// How it is told to go on with an answer that another has begun, if it can be.
+    pub continuation: Option<Continuation>,
     /// Where it is: scheme, host and port.
     origin: String,
     /// The path that paths are appended to, without a slash at its end.
@@ -101,6 +103,7 @@ impl Upstream {
             direct,
             shared,
             quirks: provider.kind.quirks,
+            continuation: provider.continuation,
             base_path: url.path().trim_end_matches('/').to_owned(),
             origin: url.origin().ascii_serialization(),
             connect_timeout: stream.connect_timeout,

@@ -29,6 +29,7 @@ pub mod routing;
 mod socket;
 mod spread;
 mod stream;
+pub mod succession;
 mod trail;
 
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub use request::UpstreamRequest;
 pub use retry::whole_seconds;
 pub use routing::{Route, Routes, Target};
 pub use stream::{OpenStream, Translating, open_stream};
+pub use succession::Succession;
 pub use trail::Trail;
 
 /// Sends `request`, whose body has been read, to `target` with the key of the number `key`, and returns its response, which

@@ -10,7 +10,7 @@ use super::request::UpstreamRequest;
 use super::routing::{Route, Target};
 use super::{Answer, response};
 use crate::canonical::{ChatRequest, Loss, Losses, Weight};
-use crate::dialect::{AnswerContext, Dialect, Path, Recipient, transcoder};
+use crate::dialect::{AnswerContext, Beginning, Dialect, Path, Recipient, transcoder};
 use crate::error::Error;
 
 /// A chat request, and who may answer it.
@@ -26,7 +26,8 @@ pub struct Question {
     pub request: UpstreamRequest,
     /// How many parts of a streamed answer must announce their end, if it is in the client's own words.
     pub expected_ends: u32,
-    /// The request in the words of those who do not speak the client's dialect; `None` if all of them do.
+    /// The request in the words of those who do not speak the client's dialect; `None` if all of them do and none may have to go
+    /// on with another's answer.
     pub translation: Option<Translation>,
 }
 
@@ -69,6 +70,28 @@ impl Question {
     pub(super) fn ends_of(&self, request: &UpstreamRequest) -> u32 {
         // Whoever is asked in other words is asked for one answer.
         if request.dialect == self.client { self.expected_ends } else { 1 }
+    }
+
+    /// The same question to those of its targets, but for the ones at the places `spoken`, that can go on with `text`, of
+    /// `tokens` tokens if that is known; `None` if nobody can.
+    pub(super) fn going_on(&self, text: &str, tokens: Option<u64>, spoken: &[usize]) -> Option<Self> {
+        let wording = |(index, target): (usize, &Target)| {
+            let (request, translated) = self.way(index).ok()?;
+            let way = target.upstream.continuation.filter(|_| !spoken.contains(&index))?;
+            let request = request.going_on(target, &Beginning { text: text.trim_end(), tokens, way });
+            let request = request.inspect_err(|why| tell_why(target, why)).ok()?;
+            let dropped = translated.map_or_else(Vec::new, |translated| translated.dropped.clone());
+            Some(Wording::Translated(Translated { request, dropped }))
+        };
+        let wordings: Vec<Option<Wording>> = self.route.targets.iter().enumerate().map(wording).collect();
+        if wordings.iter().all(Option::is_none) {
+            return None;
+        }
+        // Nobody is told this: whoever is asked has an answer or an error of its own.
+        let none = || Wording::Unsayable(Error::ModelNotFound { model: String::new() });
+        let wordings = wordings.into_iter().map(|wording| wording.unwrap_or_else(none)).collect();
+        let context = self.translation.as_ref()?.context.clone();
+        Some(Self { translation: Some(Translation { context, wordings }), ..self.clone() })
     }
 
     /// `error`, for the client to understand.
@@ -148,6 +171,10 @@ impl Translation {
         let wordings = targets.iter().map(wording).collect();
         Self { context, wordings }
     }
+}
+
+fn tell_why(target: &Target, why: &str) {
+    tracing::debug!(provider = &*target.upstream.name, why, "not asked to go on with an answer");
 }
 
 fn encode(client: &dyn Dialect, request: &ChatRequest, target: &Target, spoken: &dyn Dialect) -> (Bytes, Vec<Loss>) {

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::Target;
-use crate::dialect::{Dialect, Path, patch};
+use crate::dialect::{Beginning, Dialect, Path, patch};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request freed of what belongs to the client's connection.
 #[derive(Debug, Clone)]
@@ -26,6 +28,22 @@ pub struct UpstreamRequest {
 }
 
 impl UpstreamRequest {
+    /// The same request, asking `target` to go on with the `beginning` of an answer to it.
+    ///
+    /// # Errors
+    ///
+    /// Half a sentence: why that cannot be asked, "it ...".
+    pub(super) fn going_on(&self, target: &Target, beginning: &Beginning<'_>) -> Result<Self, &'static str> {
+        if !self.dialect.extends(beginning.way) {
+            return Err("it is asked in a dialect that has no word for it");
+        }
+        let body = self.dialect.extend_request(&self.body_for(target), beginning)?;
+        let mut request = Self { body, model_span: 0..0, ..self.clone() };
+        // It is another request than the one that the client gave this name.
+        request.headers.remove(IDEMPOTENCY_KEY);
+        Ok(request)
+    }
+
     /// The body with the name that `target` has for the model. Everything else in it stays as it is.
     pub fn body_for(&self, target: &Target) -> Bytes {
         if self.model_span.is_empty() {

@@ -60,6 +60,16 @@ impl Target {
         Self { upstream: Arc::clone(upstream), model, terms: Arc::new(terms) }
     }
 
+    /// Whether it is the same of its route as `other`.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.terms, &other.terms)
+    }
+
+    /// Whether it can go on with an answer that another has begun.
+    pub fn continues(&self) -> bool {
+        self.upstream.continuation.is_some()
+    }
+
     /// Another model on the same terms.
     fn called(&self, model: &str) -> Self {
         Self { model: model.into(), ..self.clone() }

@@ -8,6 +8,7 @@ use super::attempts::{self, Attempt, Failure, Goal, Seat};
 use super::body::Body;
 use super::question::{Question, Translated};
 use super::routing::Target;
+use super::succession::Succession;
 use super::trail::Trail;
 use super::{response, send, timeout};
 use crate::config::stream::Stream as StreamConfig;
@@ -34,6 +35,8 @@ pub struct OpenStream {
     pub observer: Observer,
     /// How it is told to a client that speaks another dialect.
     pub translation: Option<Box<Translating>>,
+    /// Who may go on with it, if anybody could.
+    pub succession: Option<Box<Succession>>,
     /// When the request was sent.
     pub asked: Instant,
     /// Who was asked before.
@@ -61,8 +64,19 @@ pub struct Translating {
 /// [`Failure`] with the last target's [`Error`]. Whether another is asked, or the same again, is a matter of what that is
 /// and of `[retry]` in the configuration.
 pub async fn open_stream(question: Question, config: StreamConfig, started: Instant) -> Result<OpenStream, Failure> {
-    let goal = FirstContent { question: &question, config: &config };
-    let done = attempts::until_answered(&question, &goal, started, config.total_timeout).await?;
+    let stream = first_content(&question, &config, started).await?;
+    let succession = Succession::of(question, config, started, &stream);
+    Ok(OpenStream { succession, ..stream })
+}
+
+/// The stream that [`open_stream`] returns, with nobody to go on with it.
+pub(super) async fn first_content(
+    question: &Question,
+    config: &StreamConfig,
+    started: Instant,
+) -> Result<OpenStream, Failure> {
+    let goal = FirstContent { question, config };
+    let done = attempts::until_answered(question, &goal, started, config.total_timeout).await?;
     Ok(OpenStream { seat: done.seat, trail: done.trail, ..done.value })
 }
 
@@ -102,6 +116,7 @@ impl FirstContent<'_> {
             splitter: Splitter::new(request.dialect.framing(), config.max_frame_bytes),
             observer: Observer::new(request.dialect, self.question.ends_of(request)),
             translation: None,
+            succession: None,
             asked,
             trail: Trail::default(),
         };

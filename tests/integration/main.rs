@@ -18,6 +18,7 @@ mod browser_rules;
 mod cancellation;
 mod command_line;
 mod connections;
+mod continuation;
 mod event_streams;
 mod failover;
 mod fidelity;

@@ -69,6 +69,7 @@ fn open(body: Arrived) -> OpenStream {
         splitter: Splitter::new(Framing::EventStream, splitter::LIMIT),
         observer: Observer::new(&OpenAiChat, 1),
         translation: None,
+        succession: None,
         asked: Instant::now(),
         trail: Trail::default(),
     }

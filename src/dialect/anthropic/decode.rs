@@ -13,7 +13,11 @@ pub(super) const REDACTED: &str = "redacted:";
 
 /// Reads one stream.
 #[derive(Debug, Default)]
-pub(super) struct MessageDecoder(Reader);
+pub(super) struct MessageDecoder {
+    reader: Reader,
+    /// There was an event that could not be read.
+    has_missed: bool,
+}
 
 impl Decoder for MessageDecoder {
     fn decode(&mut self, event: &sse::Event<'_>, data: &str, sink: Sink<'_>) {
@@ -21,15 +25,20 @@ impl Decoder for MessageDecoder {
             return;
         }
         match serde_json::from_str::<Event<'_>>(data) {
-            Ok(event) => self.0.event(event, sink),
+            Ok(event) => self.reader.event(event, sink),
             // JSON of a shape that is not known yet says something. What is no JSON is the observer's affair.
             Err(error) if error.is_data() => sink(ChatEvent::Unmapped("event of an unknown shape".into())),
-            Err(_) => {}
+            Err(_) => self.has_missed = true,
         }
     }
 
+    /// Clients know blocks by their numbers, and one without a word is no part.
+    fn has_told_all(&self, parts: usize) -> bool {
+        !self.has_missed && self.reader.blocks == parts
+    }
+
     fn finish(&mut self, sink: Sink<'_>) {
-        self.0.stop_all(sink);
+        self.reader.stop_all(sink);
     }
 }
 
@@ -49,6 +58,8 @@ struct Reader {
     id: Option<String>,
     usage: Option<Usage>,
     calls: u32,
+    /// How many blocks have begun.
+    blocks: usize,
     /// Blocks that have begun and not ended. One at a time as far as is known.
     open: Vec<OpenBlock>,
 }
@@ -105,7 +116,7 @@ impl Reader {
             sink(ChatEvent::Unmapped("second message_start".into()));
         }
         self.id = Some(message.id.to_string());
-        sink(ChatEvent::Start { id: Some(message.id), model: Some(message.model) });
+        sink(ChatEvent::Start { id: Some(message.id), model: Some(message.model), created: None });
         self.usage(message.usage.as_ref(), sink);
         for (index, block) in (0..).zip(message.content.into_iter().flatten()) {
             self.start(index, block, sink);
@@ -124,6 +135,7 @@ impl Reader {
 
     fn start(&mut self, index: u64, block: Block<'_>, sink: Sink<'_>) {
         sink(ChatEvent::Boundary);
+        self.blocks += 1;
         let kind = match &*block.r#type {
             "text" => {
                 sink(ChatEvent::Text { text: block.text, logprobs: Vec::new() });

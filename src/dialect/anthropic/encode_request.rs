@@ -3,7 +3,7 @@
 //! <https://docs.claude.com/en/api/messages>
 
 mod calls;
-mod generation;
+pub(super) mod generation;
 mod media;
 mod messages;
 mod schema;

@@ -8,7 +8,7 @@ use super::encode::{citation_of, mark_block, stop_of, token_of, tool_id, usage_o
 use super::error;
 use crate::canonical::{ChatAnswer, Part, Seal, ToolCall, ToolKind};
 use crate::dialect::json::write_json;
-use crate::dialect::{AnswerContext, Delta, Encoder};
+use crate::dialect::{AnswerContext, Begun, Delta, Encoder};
 use crate::error::Error;
 
 /// Writes one stream.
@@ -115,6 +115,12 @@ impl MessageEncoder {
 }
 
 impl Encoder for MessageEncoder {
+    /// Each part has been a block. An open one is a text, which is announced.
+    fn take_over(&mut self, begun: &Begun<'_>) {
+        self.index = u32::try_from(begun.answer.parts.len()).unwrap_or(u32::MAX);
+        self.announced = begun.open.is_some();
+    }
+
     fn start(&mut self, answer: &ChatAnswer, out: &mut Vec<u8>) {
         let message = json!({
             "id": self.id,

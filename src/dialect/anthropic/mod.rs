@@ -4,6 +4,7 @@
 
 mod answer;
 mod blocks;
+mod continued;
 mod decode;
 mod decode_request;
 mod encode;
@@ -21,8 +22,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits, Recipient, Request, Shape,
-    Sink, Translate, UpstreamError,
+    AnswerContext, Beginning, Continuation, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits,
+    Recipient, Request, Shape, Sink, Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -186,6 +187,14 @@ impl Translate for Anthropic {
 
     fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
         encode_request::encode(request, to, losses)
+    }
+
+    fn extends(&self, way: Continuation) -> bool {
+        way == Continuation::Prefill
+    }
+
+    fn extend_request(&self, body: &[u8], beginning: &Beginning<'_>) -> Result<Bytes, &'static str> {
+        continued::extend(body, beginning)
     }
 
     fn path(&self, _model: &str, _stream: bool) -> String {

@@ -41,13 +41,20 @@ pub(super) struct Reader {
     is_text_last: bool,
     /// The sources told: Gemini repeats itself.
     told: Vec<Annotation>,
+    /// There was a chunk that could not be read.
+    has_missed: bool,
 }
 
 impl Decoder for Reader {
     fn decode(&mut self, _event: &Event<'_>, data: &str, sink: Sink<'_>) {
-        if let Ok(chunk) = serde_json::from_str(data) {
-            self.read(&chunk, sink);
+        match serde_json::from_str(data) {
+            Ok(chunk) => self.read(&chunk, sink),
+            Err(_) => self.has_missed = true,
         }
+    }
+
+    fn has_told_all(&self, _parts: usize) -> bool {
+        !self.has_missed
     }
 
     fn finish(&mut self, sink: Sink<'_>) {
@@ -60,7 +67,8 @@ impl Reader {
         let own = |text: &Option<Str<'_>>| text.as_ref().map(|text| Cow::Owned(text.0.to_string()));
         if !self.started && (chunk.response_id.is_some() || chunk.model_version.is_some()) {
             self.started = true;
-            sink(ChatEvent::Start { id: own(&chunk.response_id), model: own(&chunk.model_version) });
+            let (id, model) = (own(&chunk.response_id), own(&chunk.model_version));
+            sink(ChatEvent::Start { id, model, created: None });
         }
         for candidate in chunk.candidates.iter().flatten() {
             match candidate.index {

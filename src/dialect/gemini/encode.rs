@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{error, finish, grounding, logprobs};
 use crate::canonical::{ChatAnswer, Logprob, Part, Seal, ToolCall, ToolKind};
 use crate::dialect::json::write_json;
-use crate::dialect::{AnswerContext, Delta, Encoder};
+use crate::dialect::{AnswerContext, Begun, Delta, Encoder};
 use crate::error::Error;
 
 const BEGIN: &[u8] = br#"{"candidates":[{"content":{"parts":["#;
@@ -49,7 +49,7 @@ pub(super) fn encode_answer(answer: &ChatAnswer, context: &AnswerContext) -> Byt
     write_logprobs(&told, &mut out);
     out.extend_from_slice(CANDIDATE_END);
     write_usage(answer, &mut out);
-    out.extend_from_slice(&tail(answer, context));
+    out.extend_from_slice(&tail(model(answer, context), &context.id));
     out.into()
 }
 
@@ -100,8 +100,13 @@ impl Writer {
 }
 
 impl Encoder for Writer {
+    fn take_over(&mut self, begun: &Begun<'_>) {
+        let known = |text: &Option<String>| text.clone().unwrap_or_default();
+        self.tail = tail(&known(&begun.answer.model), &known(&begun.answer.id));
+    }
+
     fn start(&mut self, answer: &ChatAnswer, _out: &mut Vec<u8>) {
-        self.tail = tail(answer, &self.context);
+        self.tail = tail(model(answer, &self.context), &self.context.id);
     }
 
     fn open(&mut self, part: &Part, _out: &mut Vec<u8>) {
@@ -151,13 +156,17 @@ impl Encoder for Writer {
     }
 }
 
-/// What ends every chunk: which model answered, and the answer's name.
-fn tail(answer: &ChatAnswer, context: &AnswerContext) -> Vec<u8> {
+/// What the client calls the model that answers, or its upstream if the client did not call it anything.
+fn model<'a>(answer: &'a ChatAnswer, context: &'a AnswerContext) -> &'a str {
     let asked = &context.request.model;
-    let model = if asked.is_empty() { answer.model.as_ref().unwrap_or(asked) } else { asked };
+    if asked.is_empty() { answer.model.as_ref().unwrap_or(asked) } else { asked }
+}
+
+/// What ends every chunk: which model answered, and the answer's name.
+fn tail(model: &str, id: &str) -> Vec<u8> {
     let mut tail = Vec::new();
     write_field(",\"modelVersion\":", model, &mut tail);
-    write_field(",\"responseId\":", &context.id, &mut tail);
+    write_field(",\"responseId\":", id, &mut tail);
     tail.push(b'}');
     tail
 }

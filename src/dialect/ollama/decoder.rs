@@ -12,15 +12,22 @@ pub(super) struct OllamaDecoder {
     started: bool,
     /// Calls so far. Each is told once and whole, on whatever line, so its place is its name.
     calls: u32,
+    /// There was a line that could not be read.
+    has_missed: bool,
 }
 
 impl Decoder for OllamaDecoder {
     fn decode(&mut self, _event: &Event<'_>, data: &str, sink: Sink<'_>) {
-        if let Ok(line) = serde_json::from_str::<Line<'_>>(data)
-            && line.is_answer()
-        {
-            self.tell(&line, sink);
+        match serde_json::from_str::<Line<'_>>(data) {
+            Ok(line) if line.is_answer() => self.tell(&line, sink),
+            // Errors are the observer's.
+            Ok(_) => {}
+            Err(_) => self.has_missed = true,
         }
+    }
+
+    fn has_told_all(&self, _parts: usize) -> bool {
+        !self.has_missed
     }
 }
 
@@ -37,7 +44,7 @@ pub(super) fn decode_answer(body: &[u8], sink: Sink<'_>) -> Result<(), serde_jso
 impl OllamaDecoder {
     fn tell(&mut self, line: &Line<'_>, sink: Sink<'_>) {
         if !std::mem::replace(&mut self.started, true) {
-            sink(ChatEvent::Start { id: None, model: Some((&*line.model).into()) });
+            sink(ChatEvent::Start { id: None, model: Some((&*line.model).into()), created: None });
         }
         let (thinking, content) = (line.thinking(), line.content());
         if !thinking.is_empty() {

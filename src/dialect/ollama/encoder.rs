@@ -11,7 +11,7 @@ use super::call::Call;
 use super::error;
 use super::line::{Durations, End, LineWriter, Said};
 use crate::canonical::{ChatAnswer, FinishReason, Logprob, Part, ToolCall};
-use crate::dialect::{AnswerContext, Delta, Encoder};
+use crate::dialect::{AnswerContext, Begun, Delta, Encoder};
 use crate::error::Error;
 
 #[derive(Debug)]
@@ -44,6 +44,11 @@ impl OllamaEncoder {
 impl Encoder for OllamaEncoder {
     fn tick(&mut self, elapsed: Duration) {
         self.now = elapsed;
+    }
+
+    fn take_over(&mut self, begun: &Begun<'_>) {
+        self.lines.call_model(begun.answer.model.as_deref().unwrap_or_default());
+        (self.started, self.spoken) = (Some(self.now), Some(self.now));
     }
 
     /// Ollama announces nothing.

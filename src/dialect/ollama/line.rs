@@ -86,11 +86,18 @@ pub(super) struct LineWriter {
 
 impl LineWriter {
     pub(super) fn new(context: &AnswerContext) -> Self {
-        let mut head = b"{\"model\":".to_vec();
+        let created = Duration::new(context.created, context.created_nanos);
+        let mut writer = Self { shape: context.shape, head: Vec::new(), created };
         // Ollama calls a model what its client calls it.
-        write_json(&context.request.model, &mut head);
-        head.extend_from_slice(b",\"created_at\":\"");
-        Self { shape: context.shape, head, created: Duration::new(context.created, context.created_nanos) }
+        writer.call_model(&context.request.model);
+        writer
+    }
+
+    /// From now on the model is called `model`.
+    pub(super) fn call_model(&mut self, model: &str) {
+        self.head = b"{\"model\":".to_vec();
+        write_json(model, &mut self.head);
+        self.head.extend_from_slice(b",\"created_at\":\"");
     }
 
     pub(super) fn shape(&self) -> Shape {

@@ -6,6 +6,7 @@
 mod answer;
 mod call;
 pub mod catalogue;
+mod continued;
 mod decode_messages;
 mod decode_options;
 mod decode_request;
@@ -29,8 +30,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, Recipient, Request, Shape, Sink, Translate,
-    UpstreamError, models,
+    AnswerContext, Beginning, Continuation, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, Recipient,
+    Request, Shape, Sink, Translate, UpstreamError, models,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -194,6 +195,14 @@ impl Translate for Ollama {
 
     fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
         encode_request::encode(request, to, losses)
+    }
+
+    fn extends(&self, way: Continuation) -> bool {
+        way == Continuation::Prefill
+    }
+
+    fn extend_request(&self, body: &[u8], beginning: &Beginning<'_>) -> Result<Bytes, &'static str> {
+        continued::extend(body, beginning)
     }
 
     fn path(&self, _model: &str, _stream: bool) -> String {

@@ -37,6 +37,8 @@ pub(super) struct ChatDecoder {
     /// Whether any text has been told to have a source.
     is_annotated: bool,
     sources: Vec<Annotation>,
+    /// There was a chunk that could not be read.
+    has_missed: bool,
 }
 
 /// What has been told last.
@@ -53,9 +55,14 @@ enum Last {
 
 impl Decoder for ChatDecoder {
     fn decode(&mut self, _: &Event<'_>, data: &str, sink: Sink<'_>) {
-        if let Ok(chunk) = serde_json::from_str::<Answer<'_>>(data) {
-            self.read(chunk, sink);
+        match serde_json::from_str::<Answer<'_>>(data) {
+            Ok(chunk) => self.read(chunk, sink),
+            Err(_) => self.has_missed |= data != "[DONE]",
         }
+    }
+
+    fn has_told_all(&self, _: usize) -> bool {
+        !self.has_missed
     }
 
     fn finish(&mut self, sink: Sink<'_>) {
@@ -76,7 +83,8 @@ impl ChatDecoder {
         let is_named = !answer.id.is_empty() || !answer.model.is_empty();
         if !self.is_started && is_named {
             self.is_started = true;
-            sink(ChatEvent::Start { id: Some(answer.id.0), model: Some(answer.model.0) });
+            let created = parse(answer.created);
+            sink(ChatEvent::Start { id: Some(answer.id.0), model: Some(answer.model.0), created });
         }
         if answer.citations.is_some() || answer.search_results.is_some() {
             self.sources = notes::sources(answer.search_results, answer.citations);

@@ -6,7 +6,7 @@ use std::io::Write;
 use super::{error, finish, notes};
 use crate::canonical::{ChatAnswer, Finish, FinishReason, Part, ToolKind};
 use crate::dialect::json::write_json;
-use crate::dialect::{AnswerContext, Delta, Encoder};
+use crate::dialect::{AnswerContext, Begun, Delta, Encoder};
 use crate::error::Error;
 
 /// Writes chunks. All that is the same in each is written once.
@@ -14,6 +14,8 @@ use crate::error::Error;
 pub(super) struct ChatEncoder {
     /// Up to the bracket that opens `choices`.
     head: Vec<u8>,
+    /// When the request came, in seconds since 1970.
+    created: u64,
     /// From the bracket that closes them.
     tail: &'static str,
     tells_usage: bool,
@@ -46,15 +48,9 @@ pub(super) const OF_CONTENT: &str = "content";
 impl ChatEncoder {
     pub(super) fn new(context: &AnswerContext) -> Self {
         let request = &context.request;
-        let mut head = b"data: {\"id\":".to_vec();
-        write_json(&answer_id(context), &mut head);
-        head.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
-        write_json(&context.created, &mut head);
-        head.extend_from_slice(b",\"model\":");
-        write_json(&request.model, &mut head);
-        head.extend_from_slice(b",\"choices\":[");
         Self {
-            head,
+            head: head(&answer_id(context), context.created, &request.model),
+            created: context.created,
             tail: if request.include_usage { "],\"usage\":null}\n\n" } else { "]}\n\n" },
             tells_usage: request.include_usage,
             tells_thoughts: request.reasoning.visible != Some(false),
@@ -129,6 +125,14 @@ impl ChatEncoder {
 }
 
 impl Encoder for ChatEncoder {
+    fn take_over(&mut self, begun: &Begun<'_>) {
+        let Begun { answer, open } = begun;
+        let known = |text: &Option<String>| text.clone().unwrap_or_default();
+        self.head = head(&known(&answer.id), answer.created.unwrap_or(self.created), &known(&answer.model));
+        let parts = answer.parts.iter().chain(*open);
+        self.details = parts.filter(|part| matches!(part, Part::Reasoning { .. })).count();
+    }
+
     fn start(&mut self, _: &ChatAnswer, out: &mut Vec<u8>) {
         self.chunk(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\",\"refusal\":null"));
     }
@@ -213,6 +217,18 @@ impl Encoder for ChatEncoder {
     fn fail(&mut self, error: &Error, out: &mut Vec<u8>) {
         out.extend_from_slice(&error::frame(error));
     }
+}
+
+/// All that is the same in each chunk, up to its choices.
+fn head(id: &str, created: u64, model: &str) -> Vec<u8> {
+    let mut head = b"data: {\"id\":".to_vec();
+    write_json(id, &mut head);
+    head.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
+    write_json(&created, &mut head);
+    head.extend_from_slice(b",\"model\":");
+    write_json(model, &mut head);
+    head.extend_from_slice(b",\"choices\":[");
+    head
 }
 
 /// What the client knows the answer by.

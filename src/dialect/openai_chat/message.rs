@@ -20,6 +20,8 @@ pub(super) struct Answer<'a> {
     #[serde(borrow, default)]
     pub(super) model: Loose<'a>,
     #[serde(borrow, default)]
+    pub(super) created: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub(super) choices: Option<Vec<Choice<'a>>>,
     #[serde(default)]
     pub(super) usage: Option<Usage>,

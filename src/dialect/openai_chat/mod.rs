@@ -4,6 +4,7 @@
 
 mod answer;
 mod calls;
+mod continued;
 mod decode;
 mod decode_request;
 mod details;
@@ -27,8 +28,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    AnswerContext, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits, Recipient, Request, Shape,
-    Sink, Translate, UpstreamError,
+    AnswerContext, Beginning, Continuation, Decoder, Dialect, Encoder, Endpoint, Learned, Malformed, RateLimits,
+    Recipient, Request, Shape, Sink, Translate, UpstreamError,
 };
 use crate::canonical::{ChatAnswer, ChatRequest, Field, Losses, Usage};
 use crate::error::Error;
@@ -161,6 +162,14 @@ impl Translate for OpenAiChat {
 
     fn encode_request(&self, request: &ChatRequest, to: &Recipient<'_>, losses: &mut Losses<'_>) -> Bytes {
         encode_request::encode(request, to, losses)
+    }
+
+    fn extends(&self, _way: Continuation) -> bool {
+        true
+    }
+
+    fn extend_request(&self, body: &[u8], beginning: &Beginning<'_>) -> Result<Bytes, &'static str> {
+        continued::extend(body, beginning)
     }
 
     fn path(&self, _: &str, _: bool) -> String {

@@ -159,6 +159,11 @@ impl Translate for OpenAiResponses {
         answer::decode(body, sink)
     }
 
+    /// Each event has the ids of items and the number of the event before it, and the last one tells all of it again.
+    fn takes_over(&self) -> bool {
+        false
+    }
+
     fn encoder(&self, context: &AnswerContext) -> Box<dyn Encoder> {
         Box::new(encode::StreamEncoder::new(context))
     }

@@ -13,6 +13,8 @@ use crate::config::hedge::{After, Hedge};
 use crate::error::Error;
 use crate::upstream::health::Ticket;
 use crate::upstream::plan::Lane;
+use crate::upstream::question::Translated;
+use crate::upstream::request::UpstreamRequest;
 use crate::upstream::routing::Target;
 use crate::upstream::trail::Outcome;
 
@@ -69,17 +71,27 @@ impl<'a> Attempts<'a> {
             return None;
         }
         let now = Instant::now();
-        let (lane, ticket) = self.plan.next_beside(busy, now)?;
-        let rival = self.enter_rival(lane, ticket, now);
+        let (lane, ticket, way) = loop {
+            let (lane, ticket) = self.plan.next_beside(busy, now)?;
+            if let Some(way) = self.way(lane.target) {
+                break (lane, ticket, way);
+            }
+        };
+        let rival = self.enter_rival(lane, ticket, way, now);
         if rival.is_none() {
             self.plan.put_back(lane);
         }
         rival
     }
 
-    fn enter_rival(&mut self, lane: Lane, ticket: Ticket, now: Instant) -> Option<Attempt<'a>> {
+    fn enter_rival(
+        &mut self,
+        lane: Lane,
+        ticket: Ticket,
+        (request, translated): (&'a UpstreamRequest, Option<&'a Translated>),
+        now: Instant,
+    ) -> Option<Attempt<'a>> {
         let target = &self.question.route.targets[lane.target];
-        let (request, translated) = self.question.way(lane.target).ok()?;
         let permit = target.terms.vitals.capacity.try_enter(&target.terms.limits)?;
         let is_seldom = |hedge: Hedge| self.question.route.policy.fleet.hedges.withdraw(hedge.max_percent, now);
         if !self.hedge.is_some_and(is_seldom) || !self.may_spend(now) {

@@ -11,7 +11,8 @@ use sluicegate::upstream::fleet::Status;
 use tokio::sync::Notify;
 
 use super::{ANSWER, NO, always, everything_is_given_back, good, good_text, outcomes, proxy_at, proxy_before};
-use crate::support::{Client, ROLE, Script, Upstream, chat, nowhere, request, token, until};
+use crate::support::anthropic::speaker;
+use crate::support::{Client, ROLE, Reply, Script, Upstream, chat, nowhere, request, token, until};
 
 const DELAY: Duration = Duration::from_millis(50);
 const ERROR: &str = "data: {\"error\":{\"message\":\"crashed\"}}\n\n";
@@ -238,6 +239,21 @@ async fn a_model_that_does_not_ask_for_it_and_an_answer_that_does_not_stream_are
     assert!(reply.body.contains("at last"), "{reply:?}");
     let whole = always(Script::default().wait(300).append(Script::json("200 OK", ANSWER))).await;
     assert_eq!(proxy_before(&[&whole, &second], hedged).await.ask(false).await.body, ANSWER);
+    assert_eq!(second.request_count(), 0);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_asked_in_its_words_is_passed_over() {
+    let (first, second, third) = (slow().await, good().await, good().await);
+    let proxy = proxy_before(&[&first, &second, &third], |config| {
+        hedged(config);
+        config.providers[1] = speaker("b", &second.url());
+    })
+    .await;
+    // Nobody can be asked for two answers in Anthropic's words.
+    let body = chat(true).replacen('{', "{\"n\":2,", 1);
+    let reply = Reply::of(proxy.post("/v1/chat/completions", body).await).await;
+    assert_eq!(outcomes(reply.header("x-sluicegate-attempts")), ["a/m;hedge_lost", "c/m;ok"]);
     assert_eq!(second.request_count(), 0);
 }
 

@@ -137,7 +137,7 @@ impl Tongue {
                 let usage = json!({"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16});
                 [
                     chat(&json!({}), &json!("stop")),
-                    data(&json!({"id": "c", "model": "m", "choices": [], "usage": usage}), "\n"),
+                    data(&with(chunk(&json!([])), "usage", usage), "\n"),
                     "data: [DONE]\n\n".to_owned(),
                 ]
                 .concat()
@@ -278,9 +278,18 @@ impl Tongue {
     }
 }
 
+fn chunk(choices: &Value) -> Value {
+    json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices})
+}
+
+fn with(mut object: Value, field: &str, value: Value) -> Value {
+    object[field] = value;
+    object
+}
+
 fn chat(delta: &Value, finish_reason: &Value) -> String {
     let choice = json!({"index": 0, "delta": delta, "finish_reason": finish_reason});
-    data(&json!({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}), "\n")
+    data(&chunk(&json!([choice])), "\n")
 }
 
 fn data(value: &Value, line_end: &str) -> String {

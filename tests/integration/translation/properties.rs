@@ -128,7 +128,11 @@ fn tell(loose: &[Loose], mut take: impl FnMut(ChatEvent<'_>)) -> (Told, Option<F
         };
         match event {
             Loose::Start => {
-                take(ChatEvent::Start { id: Some("upstream-id".into()), model: Some("upstream-model".into()) });
+                take(ChatEvent::Start {
+                    id: Some("upstream-id".into()),
+                    model: Some("upstream-model".into()),
+                    created: None,
+                });
             }
             Loose::Text(text) => {
                 told.text.push_str(text);

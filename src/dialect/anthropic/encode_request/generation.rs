@@ -5,7 +5,7 @@
 
 /// The generation of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Generation {
+pub(in crate::dialect::anthropic) struct Generation {
     /// Major and minor version of a Claude; `None` for any other model.
     version: Option<(u32, u32)>,
     always_thinks: bool,
@@ -14,7 +14,7 @@ pub(super) struct Generation {
 impl Generation {
     /// Names look like `claude-sonnet-4-5-20250929`, `claude-3-7-sonnet-latest` or `us.anthropic.claude-opus-4-6-v1`. A Claude
     /// whose name has no version is taken for a new one.
-    pub(super) fn of(model: &str) -> Self {
+    pub(in crate::dialect::anthropic) fn of(model: &str) -> Self {
         let model = model.to_ascii_lowercase();
         let version = model.split_once("claude").map(|(_, rest)| version_in(rest).unwrap_or((u32::MAX, 0)));
         let always_thinks = version.is_some() && (model.contains("mythos") || model.contains("fable"));
@@ -53,6 +53,12 @@ impl Generation {
     /// Whether it knows an effort between high and max.
     pub(super) fn knows_xhigh(self) -> bool {
         self.is_claude_from((4, 7))
+    }
+
+    /// Whether it goes on with what its last turn begins with.
+    /// <https://docs.claude.com/en/docs/about-claude/models/whats-new-claude-4-6>
+    pub(in crate::dialect::anthropic) fn takes_prefill(self) -> bool {
+        !self.is_claude_from((4, 6))
     }
 
     /// Whether it lets a client say how it samples.
@@ -109,6 +115,7 @@ mod tests {
         assert!(!of("claude-opus-4-5").thinks_adaptively() && of("claude-opus-4-5").keeps_schemas());
         assert!(!of("claude-opus-4-7").takes_sampling() && of("claude-opus-4-7").knows_xhigh());
         assert!(of("claude-fable-5").always_thinks() && !of("claude-opus-5").always_thinks());
+        assert!(of("claude-opus-4-5").takes_prefill() && !of("claude-sonnet-4-6").takes_prefill());
         assert!(!of("claude-opus-4-0").takes_one_sampler() && of("claude-opus-4-1").takes_one_sampler());
     }
 }

@@ -49,7 +49,7 @@ fn text_and_thoughts_are_what_every_recorded_stream_says() {
 #[test]
 fn a_stream_is_told_as_it_comes() {
     let told = events(fixture("text-crlf.sse"));
-    let start = "Start { id: Some(\"w1peaMz6INOvnvgPgYfPiQY\"), model: Some(\"gemini-2.0-flash-exp\") }";
+    let start = "Start { id: Some(\"w1peaMz6INOvnvgPgYfPiQY\"), model: Some(\"gemini-2.0-flash-exp\"), created: None }";
     assert_eq!(told[0], start);
     assert_eq!(told[1], "Text { text: \"The\", logprobs: [] }");
     assert!(told[2].starts_with("Usage("));

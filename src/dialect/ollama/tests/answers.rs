@@ -68,6 +68,7 @@ fn answer() -> ChatAnswer {
         ],
         finish: Some(Finish::new(FinishReason::ToolCalls, "tool_calls")),
         usage: usage(3, 4),
+        ..ChatAnswer::default()
     }
 }
 

@@ -66,7 +66,7 @@ impl Stream {
 }
 
 fn start() -> ChatEvent<'static> {
-    ChatEvent::Start { id: Some("x".into()), model: Some("theirs".into()) }
+    ChatEvent::Start { id: Some("x".into()), model: Some("theirs".into()), created: None }
 }
 
 #[test]

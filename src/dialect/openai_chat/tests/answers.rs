@@ -11,7 +11,8 @@ fn write(answer: &ChatAnswer, request: ChatRequest) -> Value {
 
 fn answer(parts: Vec<Part>) -> ChatAnswer {
     let finish = Some(Finish::new(FinishReason::Stop, "end_turn"));
-    ChatAnswer { id: Some("msg_1".into()), model: Some("claude".into()), parts, finish, usage: None }
+    let (id, model) = (Some("msg_1".into()), Some("claude".into()));
+    ChatAnswer { id, model, parts, finish, ..ChatAnswer::default() }
 }
 
 fn seal(data: &str) -> Seal {

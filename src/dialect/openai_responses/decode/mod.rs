@@ -181,7 +181,7 @@ fn response_of<'a>(event: &Event<'a>) -> Option<Response<'a>> {
 
 fn start(response: &Response<'_>, sink: Sink<'_>) {
     let text = |text: &Option<Str<'_>>| text.as_ref().map(|text| Cow::Owned(text.0.clone().into_owned()));
-    sink(ChatEvent::Start { id: text(&response.id), model: text(&response.model) });
+    sink(ChatEvent::Start { id: text(&response.id), model: text(&response.model), created: None });
 }
 
 /// There is no reason for the usual end, and a call is among the items.

@@ -24,7 +24,7 @@ fn a_call_without_a_name_of_its_own_is_given_one_that_is_the_same_again() {
 fn the_beginning_tells_what_is_known_with_it_and_comes_once() {
     let (recorder, mut sequencer) = sequencer();
     let mut out = Vec::new();
-    let start = |id: &'static str| ChatEvent::Start { id: Some(id.into()), model: None };
+    let start = |id: &'static str| ChatEvent::Start { id: Some(id.into()), model: None, created: None };
     sequencer.tick(Duration::from_millis(2));
     for event in [start(""), start("one"), ChatEvent::Usage(Usage { input_tokens: 5, ..Usage::default() })] {
         sequencer.take(event, &mut out);
