@@ -189,6 +189,8 @@ pub enum Error {
         code: Option<String>,
         /// The status its code stands for.
         status: Option<StatusCode>,
+        /// When it wants to be asked again, if it said so.
+        retry_after: Option<Duration>,
         /// What it complains of, if that is to be told in other words than its own.
         complaint: Option<Complaint>,
     },

@@ -5,6 +5,7 @@
 
 pub mod client_key;
 pub mod failure;
+pub mod hedge;
 pub mod log;
 pub mod model;
 pub mod provider;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
+use super::hedge::Hedge;
 use super::units;
 
 /// `[[model]]`
@@ -26,6 +27,9 @@ pub struct Model {
     /// Requests with the same value in this header field go to the same target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity_header: Option<String>,
+    /// Whether, and when, a second target is asked beside one that is slow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
     /// Where requests go: to one of them, and to the next when it fails before its first content.
     pub targets: Vec<Target>,
 }
@@ -35,6 +39,9 @@ impl Model {
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         if self.targets.is_empty() {
             return Err(("targets", "needs at least one \"provider/model\"".to_owned()));
+        }
+        if self.hedge.is_some() && self.targets.len() < 2 {
+            return Err(("hedge", "needs a second target".to_owned()));
         }
         match &self.affinity_header {
             Some(name) if HeaderName::try_from(name).is_err() => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(super) const OFF: &str = "off";
 
-fn parse_duration<E: serde::de::Error>(text: &str) -> Result<Duration, E> {
+pub(super) fn parse_duration<E: serde::de::Error>(text: &str) -> Result<Duration, E> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(E::custom(format!("\"{text}\" is no duration; write for example \"500ms\", \"30s\" or \"5m\""))),

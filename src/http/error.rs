@@ -8,6 +8,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_A
 use super::headers;
 use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::upstream::whole_seconds;
 
 /// Names the kind of an error, for programs that do not read the body and people who wonder whose 401 it is.
 const ERROR_KIND: HeaderName = HeaderName::from_static("x-sluicegate-error");
@@ -31,6 +32,9 @@ pub(super) fn tell(response: &mut Response, error: &Error, dialect: &dyn Dialect
     fields.insert(ERROR_KIND, HeaderValue::from_static(error.kind()));
     match error {
         Error::UpstreamStatus { headers: theirs, .. } => fields.extend(headers::about(theirs)),
+        Error::UpstreamReported { retry_after: Some(wait), .. } => {
+            fields.insert(RETRY_AFTER, whole_seconds(*wait).into());
+        }
         Error::MissingKey | Error::InvalidKey => {
             fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

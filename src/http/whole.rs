@@ -89,6 +89,8 @@ pub(super) fn failure(dialect: &'static dyn Dialect, run: &[u8], state: State) -
             _ if took_too_long => Some(StatusCode::GATEWAY_TIMEOUT),
             _ => error.status_in(dialect),
         },
+        // To ask for this stream again would change nothing.
+        retry_after: None,
         message: error.message,
         r#type: error.r#type,
         code: error.code,

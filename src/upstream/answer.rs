@@ -57,6 +57,8 @@ struct Whole<'a> {
 
 impl Goal for Whole<'_> {
     type Yield = Answer;
+    /// It takes as long as it is, and says nothing before.
+    const MAY_BE_RACED: bool = false;
 
     async fn attempt(&self, attempt: &Attempt<'_>) -> Result<Answer, Error> {
         let answer = fetch(attempt.target, attempt.key, attempt.request, self.config).await?;

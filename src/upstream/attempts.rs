@@ -3,6 +3,8 @@
 //! An attempt is a value that holds all that it takes: a place at its target and the word of the target's breaker. Dropped,
 //! it gives all of it back; so a client that leaves, in a queue, between two attempts or within one, leaves no trace.
 
+mod hedge;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,12 +20,16 @@ use super::request::UpstreamRequest;
 use super::retry::{self, Verdict};
 use super::routing::Target;
 use super::trail::{Outcome, Trail};
+use crate::config::hedge::Hedge;
 use crate::error::{Error, Phase};
 
 /// What is wanted of a target.
 pub(super) trait Goal {
     /// What it is when it is had.
     type Yield;
+
+    /// Whether a target's silence says that it is slow, so that another may be asked beside it.
+    const MAY_BE_RACED: bool;
 
     /// Asks for it.
     fn attempt(&self, attempt: &Attempt<'_>) -> impl Future<Output = Result<Self::Yield, Error>> + Send;
@@ -91,7 +97,8 @@ pub(super) async fn until_answered<G: Goal>(
     started: Instant,
     total: Option<Duration>,
 ) -> Result<Done<G::Yield>, Failure> {
-    let mut attempts = Attempts::new(question, started);
+    let hedge = question.route.hedge.filter(|_| G::MAY_BE_RACED);
+    let mut attempts = Attempts::new(question, started, hedge);
     let answered = attempts.until_answered(goal);
     let done = match total {
         None => answered.await,
@@ -116,10 +123,20 @@ struct Attempts<'a> {
     is_over: bool,
     /// Lanes that may be asked again, and when.
     repeats: Vec<Repeat>,
-    /// Who is being asked, and since when.
-    current: Option<(&'a Target, Instant)>,
+    hedge: Option<Hedge>,
+    /// Who is being asked, or waited for.
+    current: Option<Asked<'a>>,
+    /// Who is being asked beside.
+    rival: Option<Asked<'a>>,
     failures: Failures,
     trail: Trail,
+}
+
+/// Where a question is, and since when.
+struct Asked<'a> {
+    target: &'a Target,
+    lane: Lane,
+    since: Instant,
 }
 
 struct Repeat {
@@ -129,8 +146,12 @@ struct Repeat {
 }
 
 impl<'a> Attempts<'a> {
-    fn new(question: &'a Question, started: Instant) -> Self {
-        question.route.policy.fleet.budget.deposit(Instant::now());
+    fn new(question: &'a Question, started: Instant, hedge: Option<Hedge>) -> Self {
+        let (fleet, now) = (&question.route.policy.fleet, Instant::now());
+        fleet.budget.deposit(now);
+        if hedge.is_some() {
+            fleet.hedges.deposit(now);
+        }
         Self {
             question,
             plan: Plan::new(&question.route, question.session),
@@ -138,7 +159,9 @@ impl<'a> Attempts<'a> {
             made: 0,
             is_over: false,
             repeats: Vec::new(),
+            hedge,
             current: None,
+            rival: None,
             failures: Failures::default(),
             trail: Trail::default(),
         }
@@ -147,12 +170,29 @@ impl<'a> Attempts<'a> {
     /// What an attempt yields, once one does; `None` when nobody else is to be asked.
     async fn until_answered<G: Goal>(&mut self, goal: &G) -> Option<Done<G::Yield>> {
         while let Some(attempt) = self.next().await {
-            match goal.attempt(&attempt).await {
-                Ok(value) => return Some(self.succeed(attempt, value)),
-                Err(error) => self.fail(&attempt, error),
+            let done = self.see_through(goal, attempt).await;
+            if done.is_some() {
+                return done;
             }
         }
         None
+    }
+
+    /// Notes what came of an attempt.
+    fn settle<T>(&mut self, (attempt, asked): (Attempt<'a>, Result<T, Error>)) -> Option<Done<T>> {
+        let slot = if self.rival.as_ref().is_some_and(|rival| rival.lane == attempt.lane) {
+            &mut self.rival
+        } else {
+            &mut self.current
+        };
+        *slot = None;
+        match asked {
+            Ok(value) => Some(self.succeed(attempt, value)),
+            Err(error) => {
+                self.fail(&attempt, error);
+                None
+            }
+        }
     }
 
     /// The next attempt, once it is its time and there is a place for it.
@@ -160,28 +200,31 @@ impl<'a> Attempts<'a> {
         while self.may_go_on() {
             let (lane, ticket, times) = self.choose().await?;
             let target = &self.question.route.targets[lane.target];
-            let (request, translated) = match self.question.way(lane.target) {
-                Ok(way) => way,
-                Err(unsayable) => {
-                    self.failures.add_unsayable(unsayable);
-                    self.plan.leave(lane.target);
-                    continue;
-                }
-            };
-            let begun = Instant::now();
-            self.current = Some((target, begun));
+            let Some((request, translated)) = self.way(lane.target) else { continue };
+            let since = Instant::now();
+            self.current = Some(Asked { target, lane, since });
             match target.terms.vitals.capacity.enter(&target.terms.limits).await {
                 Ok(permit) => {
                     self.made += 1;
                     let begun = Instant::now();
-                    self.current = Some((target, begun));
+                    self.current = Some(Asked { target, lane, since: begun });
                     let key = lane.key;
                     return Some(Attempt { target, key, request, translated, lane, times, begun, ticket, permit });
                 }
-                Err(no_room) => self.pass_over(lane, target, no_room, begun),
+                Err(no_room) => self.pass_over(lane, target, no_room, since),
             }
         }
         None
+    }
+
+    /// In which words a target is asked. If it cannot be, that is noted, and it is left out.
+    fn way(&mut self, target: usize) -> Option<(&'a UpstreamRequest, Option<&'a Translated>)> {
+        let way = self.question.way(target);
+        way.map_err(|unsayable| {
+            self.failures.add_unsayable(unsayable);
+            self.plan.leave(target);
+        })
+        .ok()
     }
 
     fn may_go_on(&self) -> bool {
@@ -218,6 +261,7 @@ impl<'a> Attempts<'a> {
         let Attempt { target, begun, ticket, permit, .. } = attempt;
         let (now, policy) = (Instant::now(), &self.question.route.policy);
         ticket.succeed(&policy.health, now);
+        self.lose(now);
         self.trail.add_success(target, now - begun);
         let judge = Some((Arc::clone(ticket.breaker()), Arc::clone(policy)));
         Done { value, seat: Seat { _permit: permit, judge }, trail: std::mem::take(&mut self.trail) }
@@ -228,7 +272,6 @@ impl<'a> Attempts<'a> {
         let (now, policy) = (Instant::now(), &self.question.route.policy);
         let verdict = retry::verdict(&error);
         let rest = retry::rest(&error, SystemTime::now());
-        self.current = None;
         self.trail.add(attempt.target, Outcome::from(&error), now - attempt.begun);
         attempt.judge(verdict, rest, policy, now);
         match verdict {
@@ -257,10 +300,11 @@ impl<'a> Attempts<'a> {
     }
 
     fn run_out_of_time(&mut self, limit: Duration) {
-        let target = self.current.map_or(&self.question.route.targets[0], |(target, _)| target);
+        let asked = self.current.as_ref().or(self.rival.as_ref());
+        let target = asked.map_or(&self.question.route.targets[0], |asked| asked.target);
         let error = Error::UpstreamTimeout { provider: target.upstream.name.to_string(), phase: Phase::Total, limit };
-        if let Some((target, begun)) = self.current.take() {
-            self.trail.add(target, Outcome::from(&error), begun.elapsed());
+        for Asked { target, since, .. } in self.current.take().into_iter().chain(self.rival.take()) {
+            self.trail.add(target, Outcome::from(&error), since.elapsed());
         }
         self.failures.add(error, Verdict::Final, None);
     }

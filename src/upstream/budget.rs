@@ -1,4 +1,4 @@
-//! What the process spends on asking again: so much of what it is asked itself that an outage causes no storm.
+//! What the process spends on asking again, or two at once: so much of what it is asked itself that an outage causes no storm.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

@@ -77,15 +77,21 @@ impl Capacity {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// A place, if there is one that nobody waits for.
+    pub(super) fn try_enter(self: &Arc<Self>, limits: &Limits) -> Option<Permit> {
+        let is_in = match limits.max_in_flight {
+            None => self.take(usize::MAX),
+            Some(limit) => self.waiting() == 0 && self.take(limit),
+        };
+        is_in.then(|| self.permit())
+    }
+
     /// A place, at once or after a wait in the queue; first come, first served.
     pub(super) async fn enter(self: &Arc<Self>, limits: &Limits) -> Result<Permit, NoRoom> {
-        let Some(limit) = limits.max_in_flight else {
-            self.in_flight.fetch_add(1, Ordering::SeqCst);
-            return Ok(self.permit());
-        };
-        if self.waiting() == 0 && self.take(limit) {
-            return Ok(self.permit());
+        if let Some(permit) = self.try_enter(limits) {
+            return Ok(permit);
         }
+        let limit = limits.max_in_flight.unwrap_or(usize::MAX);
         let _waiting = self.queue(limits.max_queue).ok_or(NoRoom::QueueFull)?;
         match tokio::time::timeout(limits.queue_timeout, self.turn(limit)).await {
             Ok(()) => Ok(self.permit()),

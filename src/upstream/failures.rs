@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 
-use super::retry::Verdict;
+use super::retry::{Verdict, whole_seconds};
 use crate::error::Error;
 
 /// Why targets have not answered. The last that was asked counts; one that had no place counts only if none was asked, and one
@@ -52,10 +52,15 @@ impl Failures {
             .expect("a route has at least one target, and it was chosen");
         if self.count > 1
             && self.limited == self.count
-            && let (Error::UpstreamStatus { headers, .. }, Some(rest)) = (&mut error, self.shortest_rest)
+            && let Some(rest) = self.shortest_rest
         {
-            let seconds = rest.as_secs() + u64::from(rest.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, seconds.into());
+            match &mut error {
+                Error::UpstreamStatus { headers, .. } => {
+                    headers.insert(RETRY_AFTER, whole_seconds(rest).into());
+                }
+                Error::UpstreamReported { retry_after, .. } => *retry_after = Some(rest),
+                _ => {}
+            }
         }
         error
     }

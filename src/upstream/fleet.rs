@@ -19,7 +19,10 @@ use crate::config::failure::{Health, Queue, Retry};
 pub struct Fleet {
     /// Looked into when a configuration is made ready, and by who wants to see it, never by a request.
     known: Mutex<HashMap<Name, Known>>,
+    /// What is spent on asking again.
     pub(super) budget: Budget,
+    /// What is spent on asking two at once.
+    pub(super) hedges: Budget,
 }
 
 /// A target by what it is: one that has moved is another.

@@ -6,21 +6,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clock::{length, millis};
+use super::spread::Spread;
 
 /// What was observed longer ago says nothing of now.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
-/// A moving average of the time to the first token.
+/// The time to the first token: a moving average, and how it is spread.
 #[derive(Debug, Default)]
 pub struct Pace {
     /// In microseconds; zero: never observed.
     average: AtomicU64,
     /// When it was observed, or somebody set out to; in milliseconds.
     at: AtomicU64,
+    spread: Spread,
 }
 
 impl Pace {
-    /// A first token came after `time`.
+    /// A first token came after `time`, or was not waited for any longer.
     pub(super) fn record(&self, time: Duration, now: Instant) {
         let new = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         let old = self.average.load(Ordering::Relaxed);
@@ -28,6 +30,12 @@ impl Pace {
         self.average
             .store(if old == 0 || self.is_stale(now) { new } else { old - old / 4 + new / 4 }, Ordering::Relaxed);
         self.at.store(millis(now), Ordering::Relaxed);
+        self.spread.record(time);
+    }
+
+    /// How long 95 of 100 took at most, if enough were observed.
+    pub(super) fn p95(&self) -> Option<Duration> {
+        self.spread.p95()
     }
 
     /// The average, if anything was ever observed.

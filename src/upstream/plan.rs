@@ -55,6 +55,25 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The best lane that is left at another target than `busy`, if it is at one that is well; then it is not left any more.
+    pub(super) fn next_beside(&mut self, busy: usize, now: Instant) -> Option<(Lane, Ticket)> {
+        let kept = self.left & self.bits(busy);
+        self.left &= !kept;
+        let next = self.next(now);
+        self.left |= kept;
+        let (lane, ticket) = next?;
+        if ticket.is_last_hope() {
+            self.put_back(lane);
+            return None;
+        }
+        Some((lane, ticket))
+    }
+
+    /// `lane` was not asked after all.
+    pub(super) fn put_back(&mut self, lane: Lane) {
+        self.left |= self.bit(lane);
+    }
+
     /// Asks nobody at this target any more.
     pub(super) fn leave(&mut self, target: usize) {
         self.left &= !self.bits(target);

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use super::body::BrokenBody;
+use super::retry::whole_seconds;
 use super::{Body, Upstream};
 use crate::canonical::Usage;
 use crate::config::stream::Stream as StreamConfig;
@@ -33,7 +34,15 @@ pub fn frame_too_large(provider: &str, error: FrameTooLarge) -> Error {
 /// An answer that is none, in the words of who looked into it.
 pub fn failed(provider: &str, message: String) -> Error {
     let (status, complaint) = (Some(StatusCode::BAD_GATEWAY), Some(Complaint::Server));
-    Error::UpstreamReported { provider: provider.to_owned(), message, r#type: None, code: None, status, complaint }
+    Error::UpstreamReported {
+        provider: provider.to_owned(),
+        message,
+        r#type: None,
+        code: None,
+        status,
+        retry_after: None,
+        complaint,
+    }
 }
 
 /// An answer beyond the limit.
@@ -47,6 +56,7 @@ pub fn reported(dialect: &dyn Dialect, upstream: &Upstream, error: UpstreamError
         provider: upstream.name.to_string(),
         complaint: None,
         status: error.status_in(dialect),
+        retry_after: error.retry_after,
         message: upstream.redact(error.message),
         r#type: error.r#type,
         code: error.code,
@@ -68,12 +78,12 @@ pub fn in_other_words(error: Error, client: &dyn Dialect) -> Error {
             let (status, complaint) = (told(status, complaint), Some(complaint));
             Error::UpstreamStatus { provider, status, headers, body: None, complaint, message }
         }
-        Error::UpstreamReported { provider, status, message, r#type, code, .. } => {
+        Error::UpstreamReported { provider, status, retry_after, message, r#type, code, .. } => {
             let known = UpstreamError { message, r#type, code, ..UpstreamError::default() };
             let complaint = known.complaint(status.map_or(502, |status| status.as_u16()));
             let status = Some(told(status.unwrap_or_else(|| complaint.status()), complaint));
             let (message, complaint) = (known.message, Some(complaint));
-            Error::UpstreamReported { provider, status, message, r#type: None, code: None, complaint }
+            Error::UpstreamReported { provider, status, retry_after, message, r#type: None, code: None, complaint }
         }
         error => error,
     }
@@ -100,8 +110,7 @@ pub(super) async fn expect_success(upstream: &Upstream, response: Response<Body>
     let body = error.is_some().then(|| Bytes::from(text));
     let error = error.unwrap_or_default();
     if let Some(wait) = error.retry_after {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        parts.headers.entry(RETRY_AFTER).or_insert_with(|| seconds.into());
+        parts.headers.entry(RETRY_AFTER).or_insert_with(|| whole_seconds(wait).into());
     }
     Err(Error::UpstreamStatus { provider, status, headers: Box::new(parts.headers), body, complaint: None, message })
 }

@@ -95,9 +95,13 @@ fn is_spent(error: &Error) -> bool {
 }
 
 /// How long the upstream wants to be left alone: `retry-after-ms`, or `retry-after` as seconds or as a date. What Google writes
-/// into the body of an error stands in `retry-after`, too, by now.
+/// into the body of an error stands in `retry-after`, too, by now. An error in a stream has no header, and says it itself.
 pub(super) fn rest(error: &Error, now: SystemTime) -> Option<Duration> {
-    let Error::UpstreamStatus { headers, .. } = error else { return None };
+    let headers = match error {
+        Error::UpstreamStatus { headers, .. } => headers,
+        Error::UpstreamReported { retry_after, .. } => return *retry_after,
+        _ => return None,
+    };
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
     let millis = text(RETRY_AFTER_MS).and_then(|text| text.parse::<f64>().ok()).map(|millis| millis / 1e3);
     let seconds = millis.or_else(|| text(RETRY_AFTER)?.parse().ok());
@@ -105,6 +109,11 @@ pub(super) fn rest(error: &Error, now: SystemTime) -> Option<Duration> {
         Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         None => Some(httpdate::parse_http_date(text(RETRY_AFTER)?).ok()?.duration_since(now).unwrap_or_default()),
     }
+}
+
+/// A time as `retry-after` has it, rather too long than too short.
+pub fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// How long to wait before a target is asked again that has been asked `times` times; `None` if it is not to be.

@@ -9,6 +9,7 @@ use super::capacity::{Limits, Permit};
 use super::client::{Upstream, UpstreamSetupError};
 use super::fleet::{Fleet, Policy, Vitals};
 use super::health::Breaker;
+use crate::config::hedge::Hedge;
 use crate::config::model::{Model, Strategy, Target as Written};
 use crate::config::{Config, failure::Queue};
 use crate::dialect::Dialect;
@@ -103,13 +104,15 @@ pub struct Route {
     /// Requests with the same value in this header field go to the same target.
     pub affinity: Option<HeaderName>,
     pub(super) strategy: Strategy,
+    /// Whether a second one is asked beside one that is slow.
+    pub(super) hedge: Option<Hedge>,
     pub(super) policy: Arc<Policy>,
 }
 
 impl Route {
     /// The way to one target alone.
     pub fn to(target: Target, policy: Arc<Policy>) -> Self {
-        Self { targets: [target].into(), affinity: None, strategy: Strategy::Priority, policy }
+        Self { targets: [target].into(), affinity: None, strategy: Strategy::Priority, hedge: None, policy }
     }
 }
 
@@ -173,6 +176,7 @@ impl Routes {
             targets: model.targets.iter().filter_map(target).collect(),
             affinity: model.affinity_header.as_ref().and_then(|name| name.parse().ok()),
             strategy: model.strategy,
+            hedge: model.hedge,
             policy: Arc::clone(&self.policy),
         }
     }

@@ -88,6 +88,7 @@ struct FirstContent<'a> {
 
 impl Goal for FirstContent<'_> {
     type Yield = OpenStream;
+    const MAY_BE_RACED: bool = true;
 
     async fn attempt(&self, attempt: &Attempt<'_>) -> Result<OpenStream, Error> {
         let limit = self.config.first_token_timeout;

@@ -3,6 +3,7 @@
 mod breakers;
 mod departures;
 mod first_content;
+mod hedging;
 mod keys;
 mod pool;
 mod queue;
@@ -25,7 +26,7 @@ const NO: &str = r#"{"error":{"message":"no"}}"#;
 
 /// A proxy whose model `m` is at each of `urls`, whose providers are called `a`, `b` and so on. `change` has the last word.
 async fn proxy_at(urls: &[String], change: impl FnOnce(&mut Config)) -> Proxy {
-    let names = ["a", "b", "c"];
+    let names = ["a", "b", "c", "d"];
     let mut config = Config::for_testing();
     config.providers = names.iter().zip(urls).map(|(name, url)| provider(name, url)).collect();
     let targets = names.iter().zip(urls).map(|(name, _)| Target::new(name, "m")).collect();

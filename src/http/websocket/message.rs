@@ -42,7 +42,7 @@ pub(super) struct Cancel {
 pub(super) type StreamName = Option<Arc<str>>;
 
 /// A message that cannot be followed, and the stream that it is about, as far as it says.
-pub(super) type Refused = (StreamName, Error);
+pub(super) type Refused = Box<(StreamName, Error)>;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -57,22 +57,26 @@ struct Envelope<'a> {
 impl Message {
     pub(super) fn read(text: &str) -> Result<Self, Refused> {
         let Envelope { r#type, stream_id, response_id } = serde_json::from_str(text).map_err(|error| {
-            (None, wrong(format!("Send one JSON object with a `type` in each message: {error}."), None))
+            let message = format!("Send one JSON object with a `type` in each message: {error}.");
+            Refused::new((None, wrong(message, None)))
         })?;
         let stream: StreamName = stream_id.map(Arc::from);
         if stream.as_ref().is_some_and(|name| name.len() > MAX_STREAM_ID) {
             let message = format!("`stream_id` is longer than {MAX_STREAM_ID} bytes.");
-            return Err((None, wrong(message, Some("stream_id"))));
+            return Err(Refused::new((None, wrong(message, Some("stream_id")))));
         }
         match &*r#type {
             "response.create" => match serde_json::from_str(text) {
                 Ok(fields) => Ok(Self::Create(Create { stream, size: text.len(), fields })),
-                Err(error) => Err((stream, wrong(format!("The message is not a JSON object: {error}."), None))),
+                Err(error) => {
+                    let message = format!("The message is not a JSON object: {error}.");
+                    Err(Refused::new((stream, wrong(message, None))))
+                }
             },
             "response.cancel" => Ok(Self::Cancel(Cancel { stream, response: response_id.map(Cow::into_owned) })),
             _ => {
                 let message = "Send `response.create` or `response.cancel`; there is nothing else here.".to_owned();
-                Err((stream, wrong(message, Some("type"))))
+                Err(Refused::new((stream, wrong(message, Some("type")))))
             }
         }
     }

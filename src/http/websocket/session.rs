@@ -225,7 +225,10 @@ impl Session {
             (Ok(Message::Cancel(cancel)), _) => lanes.cancel(&cancel, connection, outbox),
             (Ok(Message::Create(create)), None) => lanes.add(create, connection, outbox),
             (Ok(Message::Create(create)), Some(error)) => outbox.push_back(connection.refuse(error, &create.stream)),
-            (Err((stream, error)), _) => outbox.push_back(connection.refuse(&error, &stream)),
+            (Err(refused), _) => {
+                let (stream, error) = &*refused;
+                outbox.push_back(connection.refuse(error, stream));
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{NO, always, good, outcomes, proxy_before};
-use crate::support::{Script, Upstream};
+use crate::support::{ROLE, Script, Upstream};
 
 fn limited(headers: &str, body: &str) -> Script {
     Script::response("429 Slow Down", &format!("content-type: application/json\r\n{headers}"), body)
@@ -14,11 +14,13 @@ async fn every_form_of_retry_after_is_waited_for() {
     let in_two_seconds = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let retry_info = r#"{"error":{"code":429,"message":"no","status":"RESOURCE_EXHAUSTED","details":[
         {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"0.7s"}]}}"#;
+    let in_the_stream = format!("data: {}\n\n", retry_info.replace('\n', ""));
     for (script, least) in [
         (limited(&format!("retry-after: {in_two_seconds}\r\n"), NO), 900),
         (limited("retry-after: 1\r\n", NO), 1000),
         (limited("retry-after-ms: 400\r\nretry-after: 1\r\n", NO), 400),
         (limited("", retry_info), 700),
+        (Script::stream().send(ROLE).send(in_the_stream).end(), 700),
         (Script::response("503 Busy", "retry-after: 1\r\n", NO), 1000),
     ] {
         let upstream = Upstream::in_turn([script.clone(), Script::answer(&["rescued"])]).await;
@@ -33,6 +35,14 @@ async fn every_form_of_retry_after_is_waited_for() {
 #[tokio::test]
 async fn what_would_take_too_long_is_told_at_once_with_the_time_it_would_take() {
     let upstream = always(limited("retry-after: 30\r\n", NO)).await;
+    let reply = proxy_before(&[&upstream], |_| {}).await.ask(true).await;
+    assert_eq!((reply.status, reply.header("retry-after"), upstream.request_count()), (429, "30", 1));
+}
+
+#[tokio::test]
+async fn an_error_in_a_stream_that_says_when_it_wants_to_be_asked_again_is_told_with_that_time() {
+    let error = "data: {\"error\":{\"code\":429,\"message\":\"no\",\"details\":[{\"retryDelay\":\"29.2s\"}]}}\n\n";
+    let upstream = always(Script::stream().send(error).end()).await;
     let reply = proxy_before(&[&upstream], |_| {}).await.ask(true).await;
     assert_eq!((reply.status, reply.header("retry-after"), upstream.request_count()), (429, "30", 1));
 }

@@ -209,6 +209,7 @@ fn reported(dialect: &dyn Dialect, error: &UpstreamError) -> Error {
         provider: PROVIDER.to_owned(),
         complaint: None,
         status: status.or_else(by_word),
+        retry_after: error.retry_after,
         message: error.message.clone(),
         r#type: error.r#type.clone(),
         code: error.code.clone(),

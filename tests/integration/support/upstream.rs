@@ -45,6 +45,7 @@ struct Shared {
     reads_bodies: bool,
     accepted: AtomicUsize,
     connections: AtomicUsize,
+    busy: AtomicUsize,
     requests: AtomicUsize,
     body_bytes_sent: AtomicU64,
     received: Mutex<Vec<Received>>,
@@ -139,6 +140,11 @@ impl Upstream {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// How many requests are in the middle of their script.
+    pub fn busy_count(&self) -> usize {
+        self.shared.busy.load(Ordering::SeqCst)
+    }
+
     /// Body bytes that the kernel has taken so far.
     pub fn bytes_sent(&self) -> u64 {
         self.shared.body_bytes_sent.load(Ordering::SeqCst)
@@ -169,12 +175,13 @@ async fn serve(
         shared.received.lock().unwrap().push(request.clone());
         let steps = script(&request).0;
         let _ = requests.send(request);
-        for step in steps {
-            match play(step, &mut socket, shared).await {
-                Next::Step => {}
-                Next::Left => return true,
-                Next::End => return false,
-            }
+        shared.busy.fetch_add(1, Ordering::SeqCst);
+        let next = play_all(steps, &mut socket, shared).await;
+        shared.busy.fetch_sub(1, Ordering::SeqCst);
+        match next {
+            Next::Step => {}
+            Next::Left => return true,
+            Next::End => return false,
         }
     }
     false
@@ -186,6 +193,16 @@ enum Next {
     Left,
     /// We did.
     End,
+}
+
+async fn play_all(steps: Vec<Step>, socket: &mut TcpStream, shared: &Shared) -> Next {
+    for step in steps {
+        match play(step, socket, shared).await {
+            Next::Step => {}
+            end => return end,
+        }
+    }
+    Next::Step
 }
 
 async fn play(step: Step, socket: &mut TcpStream, shared: &Shared) -> Next {
