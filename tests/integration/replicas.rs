@@ -5,6 +5,7 @@ mod deploys;
 mod faults;
 mod following;
 mod limits;
+mod random;
 mod watcher;
 
 use std::time::Duration;

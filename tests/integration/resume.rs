@@ -3,7 +3,7 @@
 //! What holds of them holds wherever they are kept: the tests in `resume/` run [in memory](in_memory) and [over Redis](over_redis).
 
 mod in_memory;
-mod over_redis;
+pub(crate) mod over_redis;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,7 +18,7 @@ mod named;
 #[path = "opting_in.rs"]
 mod opting_in;
 #[path = "random.rs"]
-mod random;
+pub(crate) mod random;
 #[path = "readers.rs"]
 mod readers;
 #[path = "whole.rs"]

@@ -48,7 +48,7 @@ async fn readers_that_come_back_to_any_worker_lose_nothing_and_get_nothing_twice
 }
 
 /// A configuration with a provider for each dialect whose streams are events.
-pub(super) fn config(upstream: &Upstream) -> Config {
+pub(crate) fn config(upstream: &Upstream) -> Config {
     let mut config = Config::for_testing();
     config.stream.keep_alive = None;
     config.resume.max_caller_streams = 100_000;
@@ -59,20 +59,20 @@ pub(super) fn config(upstream: &Upstream) -> Config {
 
 /// Many streams, each with several readers that are cut off again and again.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Storm {
+pub(crate) struct Storm {
     seed: u64,
     drops: usize,
 }
 
 impl Storm {
-    pub(super) fn new() -> Self {
-        // There are two tests.
+    pub(crate) fn new() -> Self {
+        // There are two tests of each store.
         let drops: usize = variable("SLUICEGATE_TEST_DROPS").unwrap_or(DEFAULT_DROPS);
         Self { seed: Dice::seed(), drops: drops.div_ceil(2) }
     }
 
     /// A model server for all the streams. A request says which of them it is for.
-    pub(super) async fn upstream(self) -> Upstream {
+    pub(crate) async fn upstream(self) -> Upstream {
         Upstream::start_with(move |request| {
             let text = String::from_utf8_lossy(&request.body);
             let number = text.split("stream-").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
@@ -111,7 +111,7 @@ impl Storm {
     }
 
     /// Goes on until there have been enough drops. Readers find the streams at each of `proxies`.
-    pub(super) async fn rage(self, proxies: &[SocketAddr], upstream: &Upstream) {
+    pub(crate) async fn rage(self, proxies: &[SocketAddr], upstream: &Upstream) {
         let (mut dropped, mut streams, mut running) = (0, 0, JoinSet::new());
         while dropped < self.drops || !running.is_empty() {
             while dropped < self.drops && running.len() < STREAMS {
