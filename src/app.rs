@@ -91,6 +91,7 @@ impl App {
             result = serve => result.map_err(RunError::Io),
             never = follow(&mut self.config, &self.fleet, &state) => never,
             never = tick(&state, &self.streams) => match never {},
+            never = probe(&state, &self.fleet) => match never {},
         }
     }
 }
@@ -125,6 +126,15 @@ async fn tick(state: &watch::Sender<Arc<State>>, streams: &Registry) -> Infallib
         tokio::time::sleep(Duration::from_secs(1)).await;
         state.borrow().sweep();
         streams.sweep();
+    }
+}
+
+/// Asks providers whether they are there, where the configuration wants that.
+async fn probe(state: &watch::Sender<Arc<State>>, fleet: &Fleet) -> Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let state = Arc::clone(&state.borrow());
+        state.probe(fleet).await;
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Health {
     /// How long at most.
     #[serde(with = "units::duration")]
     pub max_cool_down: Duration,
+    /// How often providers are asked whether they are there.
+    #[serde(with = "units::optional_duration")]
+    pub probe_interval: Option<Duration>,
 }
 
 /// `[queue]`

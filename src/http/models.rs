@@ -6,9 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Extension, Path};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -16,7 +15,7 @@ use tokio::time::Instant;
 
 use super::state::{Context, State};
 use crate::config::stream::Stream as StreamConfig;
-use crate::dialect::{Dialect, Path as UpstreamPath};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::upstream::{self, Routes, Target, Upstream, UpstreamRequest};
 
@@ -139,14 +138,7 @@ fn configured(state: &State) -> impl Iterator<Item = Model> {
 
 async fn list_one(target: Target, config: StreamConfig) -> Result<Vec<(String, Value)>, Error> {
     let dialect = target.upstream.dialects[0];
-    let request = UpstreamRequest {
-        dialect,
-        method: Method::GET,
-        path: UpstreamPath::Fixed(dialect.models_path().to_owned()),
-        headers: dialect.version().into_iter().collect(),
-        body: Bytes::new(),
-        model_span: 0..0,
-    };
+    let request = UpstreamRequest::for_models(dialect);
     let config = StreamConfig { response_timeout: LIST_TIMEOUT, idle_timeout: LIST_TIMEOUT, ..config };
     let answer = upstream::fetch(&target, target.next_key(), &request, &config).await?;
     let body = serde_json::from_slice(&answer.body).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Keys;
@@ -48,6 +49,14 @@ impl State {
     /// Whether streams of the model called `name` can be resumed without being asked to.
     pub(super) fn is_resumable(&self, name: &str) -> bool {
         self.resumable.contains(name)
+    }
+
+    /// Asks providers whether they are there, if it is time and nobody else in the process does.
+    pub async fn probe(&self, fleet: &Fleet) {
+        let health = &self.config.health;
+        if health.probe_interval.is_some_and(|interval| fleet.is_probe_due(interval, Instant::now())) {
+            self.routes.probe(health).await;
+        }
     }
 
     /// Closes idle connections to upstreams that are of no more use.

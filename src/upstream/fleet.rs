@@ -1,6 +1,7 @@
 //! What the process knows of the targets that it asks: shared by all workers, and kept when the configuration changes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::budget::Budget;
 use super::capacity::Capacity;
 use super::client::Upstream;
+use super::clock::{length, millis};
 use super::health::Breaker;
 use super::pace::Pace;
 use crate::config::Config;
@@ -23,6 +25,8 @@ pub struct Fleet {
     pub(super) budget: Budget,
     /// What is spent on asking two at once.
     pub(super) hedges: Budget,
+    /// When providers were last asked whether they are there.
+    probed: AtomicU64,
 }
 
 /// A target by what it is: one that has moved is another.
@@ -78,6 +82,13 @@ impl Fleet {
         };
         let breakers = upstream.key_digests().enumerate().map(breaker).collect();
         (Arc::clone(&known.vitals), breakers)
+    }
+
+    /// Whether it is time to ask providers whether they are there, once in each `interval`. One of all workers is told so.
+    pub fn is_probe_due(&self, interval: Duration, now: Instant) -> bool {
+        let (now, last) = (millis(now), self.probed.load(Ordering::Relaxed));
+        let is_due = last == 0 || now >= last + length(interval);
+        is_due && self.probed.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Forgets the targets that no configuration has any more, nor any request.

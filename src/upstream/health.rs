@@ -16,6 +16,9 @@ use crate::config::failure::Health;
 /// A target that wants to be left alone for longer is tried again after this time all the same.
 const MAX_REST: Duration = Duration::from_secs(60 * 60);
 
+/// Why most breakers open.
+const FAILED: &str = "it failed";
+
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub struct Breaker {
@@ -25,6 +28,8 @@ pub struct Breaker {
     key: usize,
     /// The end of the time for which it is open; zero: it is closed.
     open_until: AtomicU64,
+    /// It is open because it failed, and not because it was told to rest.
+    has_failed: AtomicBool,
     /// How often it has opened since it was last closed.
     opened: AtomicU32,
     /// Somebody finds out whether it can be closed.
@@ -101,7 +106,7 @@ impl Ticket {
         let breaker = &self.breaker;
         let is_probe = self.admission == Admission::Probe;
         if breaker.add_failure(health, now) || is_probe {
-            breaker.open("it failed", breaker.cool_down(health), now);
+            breaker.open(FAILED, breaker.cool_down(health), now);
         }
         if let Some(rest) = rest {
             breaker.open("it asked to be left alone", rest, now);
@@ -117,6 +122,7 @@ impl Breaker {
             model: Arc::clone(model),
             key: key + 1,
             open_until: AtomicU64::new(0),
+            has_failed: AtomicBool::new(false),
             opened: AtomicU32::new(0),
             is_probed: AtomicBool::new(false),
             failures_in_row: AtomicU32::new(0),
@@ -163,7 +169,7 @@ impl Breaker {
     /// A stream that had begun broke off.
     pub(super) fn broke(&self, health: &Health, now: Instant) {
         if self.add_failure(health, now) {
-            self.open("it failed", self.cool_down(health), now);
+            self.open(FAILED, self.cool_down(health), now);
         }
     }
 
@@ -185,7 +191,17 @@ impl Breaker {
         health.cool_down.saturating_mul(1 << times).min(health.max_cool_down)
     }
 
+    /// Its target shows that it is there. If it is avoided because it failed, a request may try it at once.
+    pub(super) fn may_be_tried(&self, now: Instant) {
+        let (until, now) = (self.open_until.load(Ordering::Acquire), millis(now));
+        if until > now && self.has_failed.load(Ordering::Relaxed) {
+            // Whoever has changed it meanwhile knows better.
+            let _ = self.open_until.compare_exchange(until, now, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
     fn open(&self, why: &'static str, time: Duration, now: Instant) {
+        self.has_failed.store(why == FAILED, Ordering::Relaxed);
         let (now, time) = (millis(now), time.min(MAX_REST));
         let until = now + length(time);
         let before = self.open_until.fetch_max(until, Ordering::AcqRel);

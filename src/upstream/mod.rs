@@ -21,6 +21,7 @@ pub mod http1;
 pub mod http2;
 pub mod pace;
 mod plan;
+mod probe;
 mod question;
 pub mod request;
 pub mod response;

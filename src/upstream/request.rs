@@ -28,6 +28,18 @@ pub struct UpstreamRequest {
 }
 
 impl UpstreamRequest {
+    /// The question for a provider's models in `dialect`.
+    pub fn for_models(dialect: &'static dyn Dialect) -> Self {
+        Self {
+            dialect,
+            method: Method::GET,
+            path: Path::Fixed(dialect.models_path().to_owned()),
+            headers: dialect.version().into_iter().collect(),
+            body: Bytes::new(),
+            model_span: 0..0,
+        }
+    }
+
     /// The same request, asking `target` to go on with the `beginning` of an answer to it.
     ///
     /// # Errors

@@ -241,6 +241,11 @@ impl Routes {
         &self.others
     }
 
+    /// Every target that a name leads to, some of them more than once.
+    pub(super) fn all_targets(&self) -> impl Iterator<Item = &Target> {
+        self.names.values().flat_map(|route| route.targets.iter()).chain(&self.others)
+    }
+
     /// Whether a client that speaks `dialect` may ask for `upstream`'s models without its prefix.
     pub fn is_default(&self, upstream: &Upstream, dialect: &dyn Dialect) -> bool {
         self.default_for(dialect).or(self.default.as_ref()).is_some_and(|default| default.name == upstream.name)

@@ -6,6 +6,7 @@ mod first_content;
 mod hedging;
 mod keys;
 mod pool;
+mod probes;
 mod queue;
 mod random;
 mod repeats;

@@ -12,7 +12,7 @@ use super::{NO, always, good, outcomes, proxy_before};
 use crate::support::{Client, ROLE, Script, Upstream, logs, provider, token, until};
 
 /// An upstream that fails for as long as it is told to.
-async fn switchable() -> (Upstream, Arc<AtomicBool>) {
+pub(super) async fn switchable() -> (Upstream, Arc<AtomicBool>) {
     let broken = Arc::new(AtomicBool::new(true));
     let is_broken = Arc::clone(&broken);
     let upstream = Upstream::start_with(move |_| {
@@ -23,7 +23,7 @@ async fn switchable() -> (Upstream, Arc<AtomicBool>) {
 }
 
 /// Three failures in a row, and no time to recover.
-fn strict(config: &mut Config) {
+pub(super) fn strict(config: &mut Config) {
     config.health.failures = NonZeroU32::new(3).unwrap();
     config.health.cool_down = Duration::from_secs(60);
     config.health.max_cool_down = Duration::from_secs(60);
