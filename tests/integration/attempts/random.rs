@@ -240,7 +240,8 @@ async fn visit(proxy: Arc<Proxy>, ledger: Ledger, mut dice: Dice) -> bool {
 /// truth of its end.
 fn is_whole(reply: &Reply, ledger: &Ledger) -> bool {
     let texts = texts(reply);
-    let is_done = reply.body.ends_with(DONE);
+    // With its finish reason a chat is whole, even if its upstream is then silent for too long.
+    let is_done = reply.body.ends_with(DONE) || reply.without_keep_alives().ends_with(FINISH);
     let said = texts.first().map_or(NOTHING, |first| {
         let (name, _) = first.split_once(':').unwrap();
         let count = first.rsplit(':').next().unwrap();

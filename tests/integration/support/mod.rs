@@ -56,7 +56,7 @@ pub use websocket::WebSocket;
 use std::time::Duration;
 
 /// Long enough for anything that should happen at once, on a busy machine.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(10);
 
 /// The usual request.
 pub fn chat(stream: bool) -> String {
