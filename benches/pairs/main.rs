@@ -128,6 +128,7 @@ fn open(from: &'static dyn Dialect, to: &'static dyn Dialect, body: Arrived, beg
         splitter: Splitter::new(from.framing(), 1 << 20),
         observer,
         translation,
+        succession: None,
         asked: Instant::now(),
         trail: Trail::default(),
     }
