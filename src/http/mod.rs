@@ -13,6 +13,7 @@ mod error;
 mod headers;
 mod health;
 mod host;
+mod http1;
 mod models;
 mod ollama;
 mod page;

@@ -4,11 +4,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::http1;
 use super::shell::Shell;
 use super::stalled::{StreamExecutor, StreamShell};
 use crate::config::server::Server;
@@ -18,8 +19,6 @@ use crate::relay::guard::Peer;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How soon to look again at a client that has sent part of a preface.
 const PREFACE_POLL: Duration = Duration::from_millis(5);
-/// hyper requires at least this.
-const MIN_BUFFER: usize = 8 * 1024;
 const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 const H2_MAX_STREAMS: u32 = 200;
@@ -70,21 +69,12 @@ pub(super) fn converse(
     shell: Shell,
     config: Arc<Server>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let io = TokioIo::new(io);
-    // Both ways of ending are ordinary: the request's own record tells what became of it.
     match protocol {
-        Protocol::Http1 => Box::pin(async move {
-            let draining = shell.shutdown.draining.clone();
-            let mut connection = pin!(http1(&config).serve_connection(io, shell).with_upgrades());
-            tokio::select! {
-                _ = connection.as_mut() => return,
-                () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
-            }
-            let _ = connection.await;
-        }),
+        Protocol::Http1 => Box::pin(http1::converse(io, shell, config)),
         Protocol::Http2 => Box::pin(async move {
             let draining = shell.shutdown.draining.clone();
-            let mut connection = pin!(http2(&config, shell.peer.clone()).serve_connection(io, StreamShell(shell)));
+            let mut connection =
+                pin!(http2(&config, shell.peer.clone()).serve_connection(TokioIo::new(io), StreamShell(shell)));
             tokio::select! {
                 _ = connection.as_mut() => return,
                 () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
@@ -92,17 +82,6 @@ pub(super) fn converse(
             let _ = connection.await;
         }),
     }
-}
-
-fn http1(config: &Server) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_headers(config.max_headers)
-        .max_header_size(config.max_header_bytes)
-        .max_buf_size(config.max_header_bytes.max(MIN_BUFFER));
-    builder
 }
 
 fn http2(config: &Server, peer: Peer) -> http2::Builder<StreamExecutor> {

@@ -1,15 +1,11 @@
 //! What every request goes through before a handler runs, and every response before it leaves.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower_service::Service;
 
@@ -34,17 +30,6 @@ pub(super) struct Shell {
     pub(super) shutdown: Shutdown,
     pub(super) streams: Streams,
     pub(super) switch: Switch,
-}
-
-impl hyper::service::Service<http::Request<Incoming>> for Shell {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        let shell = self.clone();
-        Box::pin(async move { Ok(shell.answer(request.map(Body::new)).await) })
-    }
 }
 
 impl Shell {

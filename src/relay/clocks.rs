@@ -4,7 +4,7 @@
 //! which anything could be due, looks at the notes when it fires and usually finds that nothing is. Only a new [`Stage`],
 //! which has deadlines of its own, looks at once.
 //!
-//! hyper asks a body that has nothing twice for every token. What has promised to wake the task is not asked again each time,
+//! A body is also asked when it has nothing, at least once for every token. What has promised to wake the task is not asked again each time,
 //! only looked at.
 
 use std::pin::Pin;

@@ -1,6 +1,7 @@
 //! The body of a streaming response: an upstream's frames, as they come, and the truth about how they end.
 //!
-//! hyper polls this body whenever the client's socket takes more; that pull is the backpressure, through to the upstream.
+//! Whoever writes to the client polls this body when the client's socket takes more; that pull is the backpressure, through to the
+//! upstream.
 //! Everything a stream holds is in here, so dropping the body, which is what happens when the client leaves, releases
 //! all of it: the upstream connection closes, and the [`guard`] writes down how the stream ended. There is no channel and no
 //! task of our own between the two sockets.
@@ -169,7 +170,7 @@ impl Body for Relay {
     }
 }
 
-/// Hands `data` to hyper, which writes all that it gets in one turn in one piece.
+/// Hands `data` out. All that is handed out in one turn is written in one piece.
 fn send(data: Bytes, guard: &mut StreamGuard) -> Frame<Bytes> {
     guard.sent(data.len());
     Frame::data(data)

@@ -104,9 +104,9 @@ impl Open {
         };
         self.received += data.len() as u64;
         let run = self.splitter.push(data).map_err(|error| response::frame_too_large(&self.upstream.name, error));
-        Poll::Ready(Some(run.map(|run| {
-            let passed = self.observer.observe(&run);
-            run.slice(..passed)
+        Poll::Ready(Some(run.map(|mut run| {
+            run.truncate(self.observer.observe(&run));
+            run
         })))
     }
 

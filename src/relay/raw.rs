@@ -92,7 +92,7 @@ impl Body for RawRelay {
             }
         };
         this.guard.fail(&error);
-        // hyper closes the connection of a body that fails, with what it has not written yet. Asked to wait, it writes that.
+        // Over HTTP/2 hyper resets the stream of a body that fails, with what it has not written yet. Asked to wait, it writes that.
         *this.failure = Some(error);
         cx.waker().wake_by_ref();
         Poll::Pending

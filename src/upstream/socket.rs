@@ -24,11 +24,11 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    /// Reads once what has come and shows it to `take`; an empty slice is the end.
+    /// Reads once what has come and shows it to `take`, which may make of it what it likes; an empty slice is the end.
     pub(super) fn poll_read_with<T>(
         &mut self,
         cx: &mut Context<'_>,
-        take: impl FnOnce(&[u8]) -> T,
+        take: impl FnOnce(&mut [u8]) -> T,
     ) -> Poll<io::Result<T>> {
         BUFFER.with_borrow_mut(|buffer| {
             let mut buffer = ReadBuf::new(buffer);
@@ -36,7 +36,7 @@ impl Socket {
                 Self::Plain(tcp) => ready!(Pin::new(tcp).poll_read(cx, &mut buffer))?,
                 Self::Tls(tls) => ready!(Pin::new(tls).poll_read(cx, &mut buffer))?,
             }
-            Poll::Ready(Ok(take(buffer.filled())))
+            Poll::Ready(Ok(take(buffer.filled_mut())))
         })
     }
 

@@ -24,6 +24,7 @@ mod failover;
 mod fidelity;
 mod garbage;
 mod grammar;
+mod handover;
 mod headers;
 mod honest_ends;
 mod keep_alive;

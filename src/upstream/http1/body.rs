@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 
 use super::framing::Framing;
@@ -39,18 +39,18 @@ impl Body {
         while let Some(socket) = &mut self.socket {
             let early = std::mem::take(&mut self.early);
             let framing = &mut self.framing;
-            let mut decode = |input: &[u8]| {
+            let mut decode = |input: &mut [u8]| {
                 let (data, taken) = framing.decode(input);
                 (data, taken.map(|taken| taken == input.len()))
             };
             let (data, is_clean) = if early.is_empty() {
-                let read = |read: &[u8]| (!read.is_empty()).then(|| decode(read));
+                let read = |read: &mut [u8]| (!read.is_empty()).then(|| decode(read));
                 match ready!(socket.poll_read_with(cx, read))? {
                     Some(decoded) => decoded,
                     None => return Poll::Ready(self.end_of_connection()),
                 }
             } else {
-                decode(&early)
+                decode(&mut BytesMut::from(early))
             };
             match is_clean {
                 Ok(is_clean) if self.framing.is_done() => self.end(is_clean),

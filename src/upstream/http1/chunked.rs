@@ -4,6 +4,7 @@
 //! fits. Extensions and trailers are read over, up to a length.
 
 use std::io;
+use std::ops::Range;
 
 /// What a size line's extension may hold, and what all trailers may hold together.
 const MAX_IGNORED: u32 = 16 * 1024;
@@ -58,29 +59,38 @@ impl Chunked {
         self.state == State::Done
     }
 
-    /// Appends the data in `input` to `data` and returns how many bytes of `input` belong to the body: all of them, unless
-    /// it ends within.
+    /// Puts the data in `input` together, within it. Returns where it is, and how many bytes of `input` belong to the body: all
+    /// of them, unless it ends within. What is in `input` otherwise is of no use any more.
     ///
     /// # Errors
     ///
-    /// `InvalidData` if the coding is broken. The data before that is in `data`; nothing can be read behind it.
-    pub fn decode(&mut self, input: &[u8], data: &mut Vec<u8>) -> io::Result<usize> {
-        let mut at = 0;
+    /// `InvalidData` if the coding is broken. The data before that is good; nothing can be read behind it.
+    pub fn decode(&mut self, input: &mut [u8]) -> (Range<usize>, io::Result<usize>) {
+        // Most reads bring one chunk, whose data may stay where it is.
+        let (mut data, mut at) = (0..0, 0);
         while at < input.len() && !self.is_done() {
             if self.state == State::Data {
                 let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len() - at);
-                data.extend_from_slice(&input[at..at + length]);
+                if data.is_empty() {
+                    data = at..at;
+                } else {
+                    input.copy_within(at..at + length, data.end);
+                }
+                data.end += length;
                 at += length;
                 self.left -= length as u64;
                 if self.left == 0 {
                     self.state = State::DataCr;
                 }
             } else {
-                self.state = self.step(input[at])?;
+                match self.step(input[at]) {
+                    Ok(state) => self.state = state,
+                    Err(error) => return (data, Err(error)),
+                }
                 at += 1;
             }
         }
-        Ok(at)
+        (data, Ok(at))
     }
 
     fn step(&mut self, byte: u8) -> io::Result<State> {
@@ -134,7 +144,10 @@ mod tests {
     fn decode(pieces: &[&[u8]]) -> io::Result<(Vec<u8>, usize, bool)> {
         let (mut decoder, mut data, mut taken) = (Chunked::default(), Vec::new(), 0);
         for piece in pieces {
-            taken += decoder.decode(piece, &mut data)?;
+            let mut piece = piece.to_vec();
+            let (range, result) = decoder.decode(&mut piece);
+            data.extend_from_slice(&piece[range]);
+            taken += result?;
         }
         Ok((data, taken, decoder.is_done()))
     }

@@ -83,7 +83,7 @@ impl Exchange {
             let more = ready!(self.socket.poll_read_with(cx, |read| match read {
                 [] => None,
                 read if received.is_empty() => Some(Bytes::copy_from_slice(read)),
-                read => Some([received, read].concat().into()),
+                read => Some([received, &*read].concat().into()),
             }));
             self.received = match more {
                 Ok(Some(received)) => received,

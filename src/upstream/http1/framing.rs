@@ -54,8 +54,9 @@ impl Framing {
         }
     }
 
-    /// The data in `input`, and how many of its bytes belong to the body, or what is wrong behind that data.
-    pub(super) fn decode(&mut self, input: &[u8]) -> (Bytes, io::Result<usize>) {
+    /// The data in `input`, and how many of its bytes belong to the body, or what is wrong behind that data. What is left in `input`
+    /// is of no use any more.
+    pub(super) fn decode(&mut self, input: &mut [u8]) -> (Bytes, io::Result<usize>) {
         match self {
             Self::Length(left) => {
                 let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
@@ -63,9 +64,8 @@ impl Framing {
                 (Bytes::copy_from_slice(&input[..taken]), Ok(taken))
             }
             Self::Chunked(chunked) => {
-                let mut data = Vec::with_capacity(input.len());
-                let taken = chunked.decode(input, &mut data);
-                (data.into(), taken)
+                let (data, taken) = chunked.decode(input);
+                (Bytes::copy_from_slice(&input[data]), taken)
             }
             Self::UntilClose => (Bytes::copy_from_slice(input), Ok(input.len())),
         }
@@ -120,7 +120,7 @@ mod tests {
     fn what_follows_the_body_is_not_taken() {
         let mut framing = Framing::Length(3);
         for (input, data, taken) in [(b"ab", "ab", 2), (b"cd", "c", 1)] {
-            let (decoded, result) = framing.decode(input);
+            let (decoded, result) = framing.decode(&mut input.clone());
             assert_eq!((decoded, result.unwrap()), (Bytes::from(data), taken));
         }
         assert!(framing.is_done());
