@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{ClientStream, closed};
-use super::protocol::{Protocol, converse};
+use super::protocol::{Conversation, Protocol, converse};
 use super::resumable::Streams;
 use super::routes;
 use super::shell::Shell;
@@ -139,25 +139,30 @@ async fn serve_connection(socket: TcpStream, listening: &Listening) {
 }
 
 async fn speak(socket: &Arc<TcpStream>, listening: &Listening) {
-    let config = &listening.config;
-    let peer = Peer::default();
-    let io = ClientStream::new(Arc::clone(socket), peer.clone(), config.write_timeout);
-    let shell = Shell { peer, switch: Switch::default(), ..listening.shell.clone() };
+    let shell = Shell { peer: Peer::default(), switch: Switch::default(), ..listening.shell.clone() };
     let (switch, state) = (shell.switch.clone(), shell.state.clone());
-    match &listening.tls {
-        None => {
-            if let Some(protocol) = greet(Protocol::detect(socket), listening).await {
-                converse(protocol, io, shell, Arc::clone(config)).await;
-            }
-        }
-        Some(tls) => {
-            if let Some(io) = greet(Box::pin(tls.accept(io)), listening).await {
-                let protocol = Protocol::negotiated(io.get_ref().1.alpn_protocol());
-                converse(protocol, io, shell, Arc::clone(config)).await;
-            }
-        }
+    // Boxed: what a beginning takes, a handshake above all, the connection should not hold for ever.
+    if let Some(conversation) = Box::pin(begin(socket, shell, listening)).await {
+        conversation.await;
     }
     switch.proceed(state).await;
+}
+
+/// Finds out what the client speaks, and begins to speak it.
+async fn begin(socket: &Arc<TcpStream>, shell: Shell, listening: &Listening) -> Option<Conversation> {
+    let config = Arc::clone(&listening.config);
+    let io = ClientStream::new(Arc::clone(socket), shell.peer.clone(), config.write_timeout);
+    match &listening.tls {
+        None => {
+            let protocol = greet(Protocol::detect(socket), listening).await?;
+            Some(converse(protocol, io, shell, config))
+        }
+        Some(tls) => {
+            let io = greet(tls.accept(io), listening).await?;
+            let protocol = Protocol::negotiated(io.get_ref().1.alpn_protocol());
+            Some(converse(protocol, io, shell, config))
+        }
+    }
 }
 
 /// Gives a client the time it has for its first words. One that has said nothing when a shutdown begins loses nothing.

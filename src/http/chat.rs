@@ -30,13 +30,13 @@ use crate::upstream::{self, Failure, Question, Target, Trail, Translation, Upstr
 /// `POST` where models are asked.
 pub(super) async fn ask(Extension(context): Extension<Context>, request: Request) -> Result<Response, Error> {
     if let Some(at) = resumable::last_event(request.headers()) {
-        return streams::resume(context, request, at).await;
+        return Box::pin(streams::resume(context, request, at)).await;
     }
     let uri = request.uri();
     let query = resumable::others(uri.query());
     match context.dialect.endpoint_at(uri.path(), query.as_deref()) {
         Some(endpoint) => serve(context, request, endpoint).await,
-        None => passthrough::pass(Extension(context), request).await,
+        None => Box::pin(passthrough::pass(Extension(context), request)).await,
     }
 }
 
@@ -47,11 +47,12 @@ async fn serve(context: Context, request: Request, endpoint: Endpoint) -> Result
     match read(&context, request, endpoint).await? {
         Asked::Nothing(body) => Ok(json_response(body)),
         Asked::Stream(question) => match wish.plan(&context, &question, &output)? {
-            Some(plan) => resumable::answer(context, question, plan).await,
+            // Boxed, as all but the usual way: what a request takes is made room for, and moved, whichever way it goes.
+            Some(plan) => Box::pin(resumable::answer(context, question, plan)).await,
             None => relay(context, question, output).await,
         },
-        Asked::Answer(question) => answer(&context, &question).await,
-        Asked::Background(asked) => background::answer(context, *asked, wish).await,
+        Asked::Answer(question) => Box::pin(answer(&context, &question)).await,
+        Asked::Background(asked) => Box::pin(background::answer(context, *asked, wish)).await,
     }
 }
 

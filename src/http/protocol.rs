@@ -63,14 +63,17 @@ impl Protocol {
 ///
 /// Boxed, so that a connection's task, of which there is one for every client, is as large as its own protocol needs and not
 /// as the largest one would.
+pub(super) type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Begins the conversation over `io` in `protocol`.
 pub(super) fn converse(
     protocol: Protocol,
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     shell: Shell,
     config: Arc<Server>,
-) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+) -> Conversation {
     match protocol {
-        Protocol::Http1 => Box::pin(http1::converse(io, shell, config)),
+        Protocol::Http1 => Box::pin(http1::converse(io, shell, &config)),
         Protocol::Http2 => Box::pin(async move {
             let draining = shell.shutdown.draining.clone();
             let mut connection =

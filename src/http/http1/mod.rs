@@ -32,69 +32,79 @@ const MIN_BUFFER: usize = 8 * 1024;
 
 /// Serves requests until the client leaves, something breaks, a shutdown has let the last response go, or something else than
 /// HTTP has been agreed on.
-pub(super) async fn converse<Io>(io: Io, shell: Shell, config: Arc<Server>)
+pub(super) fn converse<Io>(io: Io, shell: Shell, config: &Server) -> impl Future<Output = ()> + Send + use<Io>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let draining = shell.shutdown.draining.clone();
-    let hyper = builder(&config);
-    let handover = Arc::<Handover>::default();
-    let mut lent = Lent::new(io, Bytes::new(), Arc::clone(&handover));
-    let mut counter = Counter { shell, handover };
-    loop {
-        // Boxed, so that a stream does not hold the room that hyper takes.
-        let Some(taken) = Box::pin(with_hyper(&hyper, lent, counter)).await else { return };
-        let Taken { mut io, ahead, offer, counter: back } = taken;
-        let is_last = offer.is_last || draining.is_cancelled();
-        let mut outgoing = Outgoing::new(offer.response, is_last);
-        if poll_fn(|cx| outgoing.poll_write_to(&mut io, cx)).await.is_err() {
-            return;
+    let connection = Box::new(Connection { hyper: builder(config), shell, handover: Arc::default() });
+    let mut part = connection.with_hyper(io, Bytes::new());
+    async move {
+        while let Some(next) = part.0.as_mut().await {
+            part = next;
         }
-        drop(outgoing);
-        if is_last || draining.is_cancelled() {
-            // Whether the client hears of it is its own affair.
-            let _ = io.shutdown().await;
-            return;
-        }
-        counter = back;
-        lent = Lent::new(io, ahead, Arc::clone(&counter.handover));
     }
 }
 
-/// A connection that a stream has taken from hyper.
-struct Taken<Io> {
-    io: Io,
-    /// What has been read of the next request.
-    ahead: Bytes,
-    offer: Offer,
-    counter: Counter,
+/// A part of a conversation; what it ends in is the next one. Boxed, so that a stream, which lasts, does not hold the room that
+/// hyper takes.
+struct Part(Pin<Box<dyn Future<Output = Option<Self>> + Send>>);
+
+/// What a connection has in all parts of its conversation.
+struct Connection {
+    hyper: http1::Builder,
+    shell: Shell,
+    handover: Arc<Handover>,
 }
 
-/// Lets hyper serve requests until one is answered by a stream; `None` if the conversation ends before that.
-async fn with_hyper<Io>(hyper: &http1::Builder, lent: Lent<Io>, counter: Counter) -> Option<Taken<Io>>
-where
-    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (draining, handover) = (counter.shell.shutdown.draining.clone(), Arc::clone(&counter.handover));
-    let mut connection = hyper.serve_connection(TokioIo::new(lent), counter).with_upgrades();
-    let mut drained = pin!(draining.cancelled());
-    let mut is_draining = false;
-    let offer = poll_fn(|cx| {
-        if !is_draining && drained.as_mut().poll(cx).is_ready() {
-            is_draining = true;
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        handover.begin_turn();
-        match Pin::new(&mut connection).poll(cx) {
-            // Both ways of ending are ordinary: the request's own record tells what became of it.
-            Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending => handover.take().map_or(Poll::Pending, |offer| Poll::Ready(Some(offer))),
-        }
-    })
-    .await?;
-    let parts = connection.into_parts()?;
-    let (io, ahead) = parts.io.into_inner().into_parts(&parts.read_buf);
-    Some(Taken { io, ahead, offer, counter: parts.service })
+impl Connection {
+    /// Lets hyper serve requests over `io`, of which `ahead` has been read already, until one is answered by a stream.
+    fn with_hyper<Io>(self: Box<Self>, io: Io, ahead: Bytes) -> Part
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let draining = self.shell.shutdown.draining.clone();
+        let lent = TokioIo::new(Lent::new(io, ahead, Arc::clone(&self.handover)));
+        let counter = Counter { shell: self.shell.clone(), handover: Arc::clone(&self.handover) };
+        let mut served = self.hyper.serve_connection(lent, counter).with_upgrades();
+        Part(Box::pin(async move {
+            let mut drained = pin!(draining.cancelled());
+            let mut is_draining = false;
+            let offer = poll_fn(|cx| {
+                if !is_draining && drained.as_mut().poll(cx).is_ready() {
+                    is_draining = true;
+                    Pin::new(&mut served).graceful_shutdown();
+                }
+                self.handover.begin_turn();
+                match Pin::new(&mut served).poll(cx) {
+                    // Both ways of ending are ordinary: the request's own record tells what became of it.
+                    Poll::Ready(_) => Poll::Ready(None),
+                    Poll::Pending => self.handover.take().map_or(Poll::Pending, |offer| Poll::Ready(Some(offer))),
+                }
+            });
+            let Offer { response, is_last } = offer.await?;
+            let parts = served.into_parts()?;
+            let (io, ahead) = parts.io.into_inner().into_parts(&parts.read_buf);
+            let is_last = is_last || draining.is_cancelled();
+            Some(self.stream(io, ahead, Outgoing::new(response, is_last), is_last))
+        }))
+    }
+
+    /// Writes a stream to `io`, of which `ahead` has been read already, and gives it back to hyper behind it.
+    fn stream<Io>(self: Box<Self>, mut io: Io, ahead: Bytes, mut outgoing: Outgoing, is_last: bool) -> Part
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Part(Box::pin(async move {
+            poll_fn(|cx| outgoing.poll_write_to(&mut io, cx)).await.ok()?;
+            drop(outgoing);
+            if is_last || self.shell.shutdown.draining.is_cancelled() {
+                // Whether the client hears of it is its own affair.
+                let _ = io.shutdown().await;
+                return None;
+            }
+            Some(self.with_hyper(io, ahead))
+        }))
+    }
 }
 
 fn builder(config: &Server) -> http1::Builder {
