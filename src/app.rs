@@ -131,10 +131,16 @@ async fn tick(state: &watch::Sender<Arc<State>>, streams: &Registry) -> Infallib
 
 /// Asks providers whether they are there, where the configuration wants that.
 async fn probe(state: &watch::Sender<Arc<State>>, fleet: &Fleet) -> Infallible {
+    let mut current = state.subscribe();
     loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let state = Arc::clone(&state.borrow());
-        state.probe(fleet).await;
+        let state = Arc::clone(&current.borrow_and_update());
+        if state.config.health.probe_interval.is_some() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            state.probe(fleet).await;
+        } else {
+            // It cannot fail: the sender is here.
+            let _ = current.changed().await;
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Request};
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::resumable::{self, Wish, invalid, last_event, parameter};
 use super::state::Context;
-use super::{background, body, chat, whole};
+use super::{background, body, chat, models, whole};
 use crate::dialect::{self, Dialect};
 use crate::error::Error;
 use crate::relay::output::Output;
@@ -223,9 +223,8 @@ fn streaming(body: bytes::Bytes) -> bytes::Bytes {
 }
 
 pub(super) fn json_response(status: StatusCode, value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    let mut response = models::json_response(value.to_string());
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // It holds names that are secrets, and is true for a moment.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

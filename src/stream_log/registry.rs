@@ -127,26 +127,19 @@ impl Registry {
     }
 
     fn begin_here(&self, about: Description) -> Result<Arc<StreamLog>, Error> {
-        let mut known = self.known();
-        let (limits, owner) = (&about.limits, &about.owner);
-        let (mut forgotten, limit) = (Vec::new(), limits.max_caller_streams);
-        while known.produced.count_of(owner) >= limit {
-            let eldest = known.forget_eldest(|log| log.about().owner == *owner);
-            forgotten.push(eldest.ok_or(Error::TooManyStreams { key: "max_caller_streams", limit })?);
-        }
-        let limit = limits.max_total_streams;
-        while known.produced.count() >= limit {
-            let eldest = known.forget_eldest(|_| true);
-            forgotten.push(eldest.ok_or(Error::TooManyStreams { key: "max_total_streams", limit })?);
-        }
-        let caller = Arc::clone(known.callers.entry(about.owner.clone()).or_default());
-        let accounts = Accounts { caller, total: Arc::clone(&self.total) };
-        let mirror = self.shared.as_ref().map(Shared::mirror);
-        let log = Arc::new(StreamLog::new(StreamId::random(), about, Instant::now(), accounts, mirror));
-        known.produced.insert(&log);
+        let (mut known, mut forgotten) = (self.known(), Vec::new());
+        let begun = known.make_room(&about, &mut forgotten).map(|()| {
+            let caller = Arc::clone(known.callers.entry(about.owner.clone()).or_default());
+            let accounts = Accounts { caller, total: Arc::clone(&self.total) };
+            let mirror = self.shared.as_ref().map(Shared::mirror);
+            let log = Arc::new(StreamLog::new(StreamId::random(), about, Instant::now(), accounts, mirror));
+            known.produced.insert(&log);
+            log
+        });
         drop(known);
+        // Whether that was enough or not.
         forgotten.into_iter().for_each(|id| self.tell_forgotten(id));
-        Ok(log)
+        begun
     }
 
     /// Makes the token that lets whoever presents it read `log`. There is one at a time.
@@ -292,6 +285,23 @@ impl Registry {
 }
 
 impl Known {
+    /// Makes room for one more stream within its limits. Those that are forgotten for it are noted in `forgotten`, also if that
+    /// is not enough.
+    fn make_room(&mut self, about: &Description, forgotten: &mut Vec<StreamId>) -> Result<(), Error> {
+        let (limits, owner) = (&about.limits, &about.owner);
+        for (key, limit, is_theirs) in [
+            ("max_caller_streams", limits.max_caller_streams, true),
+            ("max_total_streams", limits.max_total_streams, false),
+        ] {
+            let count = |known: &Self| if is_theirs { known.produced.count_of(owner) } else { known.produced.count() };
+            while count(self) >= limit {
+                let eldest = self.forget_eldest(|log| !is_theirs || log.about().owner == *owner);
+                forgotten.push(eldest.ok_or(Error::TooManyStreams { key, limit })?);
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets the one that ended first of those that `counts` picks, and says which; `None` if none of them has ended.
     fn forget_eldest(&mut self, counts: impl Fn(&StreamLog) -> bool) -> Option<StreamId> {
         let log = self.produced.remove_eldest(counts)?;

@@ -21,7 +21,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "connection/16 KiB of tokens", set_up: || pass_on(&frames::tokens()) },
 ];
 
-const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+pub(super) const HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// `pieces` in one write of the upstream.
 fn pass_on(pieces: &[Bytes]) -> Box<dyn FnMut()> {
@@ -39,7 +40,7 @@ fn pass_on(pieces: &[Bytes]) -> Box<dyn FnMut()> {
 }
 
 /// Takes a request and begins an answer.
-fn begin(listener: &TcpListener) -> TcpStream {
+pub(super) fn begin(listener: &TcpListener) -> TcpStream {
     let (mut connection, _) = listener.accept().expect("somebody connects");
     let _ = connection.read(&mut [0; 1024]).expect("a request comes");
     connection.write_all(&[HEAD, &frames::in_chunks(&[frames::token()])].concat()).expect("somebody reads");

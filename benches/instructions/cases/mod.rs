@@ -6,6 +6,7 @@ mod connection;
 mod frames;
 mod log_line;
 mod observer;
+mod proxy;
 mod relay;
 mod request;
 mod splitter;
@@ -33,6 +34,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         transcoder::CASES,
         relay::CASES,
         connection::CASES,
+        proxy::CASES,
         log_line::CASES,
     ]
     .into_iter()

@@ -16,7 +16,7 @@ use sluicegate::telemetry::Record;
 use sluicegate::upstream::{Fleet, OpenStream, Target, Upstream};
 use tokio_util::sync::CancellationToken;
 
-/// A response body as hyper has it, which does not know what it polls.
+/// A response body as the server has it, which does not know what it polls.
 pub(super) type ResponseBody = Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>;
 
 /// A model served at `url`.
@@ -36,7 +36,7 @@ pub(super) fn relay(stream: OpenStream) -> ResponseBody {
     Box::pin(Relay::open(stream, &Config::for_testing().stream, guard, CancellationToken::new()))
 }
 
-/// Reads as hyper does, which asks again until there is nothing more. Ready once something has come.
+/// Reads as whoever writes to a client does: again until there is nothing more. Ready once something has come.
 pub(super) fn poll_read(body: &mut ResponseBody, cx: &mut Context<'_>) -> Poll<()> {
     let mut has_come = false;
     while let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {

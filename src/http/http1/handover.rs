@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -66,12 +66,12 @@ impl Handover {
 }
 
 /// The service of a connection in HTTP/1.1: hands hyper what has a length, and keeps what streams.
-pub(super) struct Counter {
+pub(super) struct Http1Shell {
     pub(super) shell: Shell,
     pub(super) handover: Arc<Handover>,
 }
 
-impl Service<Request<Incoming>> for Counter {
+impl Service<Request<Incoming>> for Http1Shell {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -101,11 +101,12 @@ fn is_last(headers: &HeaderMap) -> bool {
     options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"close"))
 }
 
-/// Whether `response` has a body, of a length that nobody knows.
+/// Whether `response` has a body, of a length that nobody knows or announces.
 fn is_stream(response: &Response) -> bool {
-    let has_body = !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        && !response.status().is_informational();
-    has_body && !response.body().is_end_stream() && response.body().size_hint().exact().is_none()
+    let (status, headers, body) = (response.status(), response.headers(), response.body());
+    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) && !status.is_informational();
+    let is_framed = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].iter().any(|name| headers.contains_key(name));
+    has_body && !is_framed && !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
 /// A request's body that notes when it has been read to its end.
@@ -184,5 +185,8 @@ mod tests {
         assert!(!is_stream(&response(StatusCode::OK, Body::empty())));
         assert!(!is_stream(&response(StatusCode::NO_CONTENT, endless())));
         assert!(!is_stream(&response(StatusCode::SWITCHING_PROTOCOLS, endless())));
+        let mut announced = response(StatusCode::OK, endless());
+        announced.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("7"));
+        assert!(!is_stream(&announced));
     }
 }

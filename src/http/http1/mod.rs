@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::shell::Shell;
 use crate::config::server::Server;
-use handover::{Counter, Handover, Offer};
+use handover::{Handover, Http1Shell, Offer};
 use lent::Lent;
 use outgoing::Outgoing;
 
@@ -64,8 +64,8 @@ impl Connection {
     {
         let draining = self.shell.shutdown.draining.clone();
         let lent = TokioIo::new(Lent::new(io, ahead, Arc::clone(&self.handover)));
-        let counter = Counter { shell: self.shell.clone(), handover: Arc::clone(&self.handover) };
-        let mut served = self.hyper.serve_connection(lent, counter).with_upgrades();
+        let service = Http1Shell { shell: self.shell.clone(), handover: Arc::clone(&self.handover) };
+        let mut served = self.hyper.serve_connection(lent, service).with_upgrades();
         Part(Box::pin(async move {
             let mut drained = pin!(draining.cancelled());
             let mut is_draining = false;

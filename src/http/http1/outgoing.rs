@@ -17,7 +17,7 @@ use tokio::io::AsyncWrite;
 
 use super::head;
 
-/// As much as is put together before it is written. A piece of a body is not divided.
+/// As much as is put together before it is written, and as one chunk holds at most.
 const TURN: usize = 16 * 1024;
 /// What a chunk has around its data at most.
 const FRAME: usize = 20;
@@ -32,7 +32,9 @@ pub(super) struct Outgoing {
     /// Until it leaves, with what the body has by then.
     head: Vec<u8>,
     body: Body,
-    /// What the client has not taken yet.
+    /// What the body has given and no turn has had room for.
+    piece: Bytes,
+    /// What the client has not taken yet of the last turn.
     rest: Bytes,
     state: State,
 }
@@ -52,7 +54,7 @@ impl Outgoing {
     /// `response`, behind which the connection ends if it `is_last`.
     pub(super) fn new(response: Response, is_last: bool) -> Self {
         let (parts, body) = response.into_parts();
-        Self { head: head::encode(&parts, is_last), body, rest: Bytes::new(), state: State::Open }
+        Self { head: head::encode(&parts, is_last), body, piece: Bytes::new(), rest: Bytes::new(), state: State::Open }
     }
 
     /// Writes the whole response to `io`.
@@ -76,7 +78,8 @@ impl Outgoing {
             let mut turn = TURN_BUFFER.take();
             let gathered = self.poll_gather(cx, &mut turn);
             let written = self.write(io.as_mut(), cx, &turn);
-            put_back(turn);
+            turn.clear();
+            TURN_BUFFER.set(turn);
             written?;
             if gathered.is_pending() && self.rest.is_empty() {
                 ready!(io.poll_flush(cx))?;
@@ -91,9 +94,13 @@ impl Outgoing {
             turn.append(&mut std::mem::take(&mut self.head));
         }
         while turn.len() < TURN {
+            if !self.piece.is_empty() {
+                chunk(turn, &self.piece.split_to(self.piece.len().min(TURN)));
+                continue;
+            }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 // Trailers say nothing to the clients of a stream.
-                Some(Ok(frame)) => chunk(turn, frame.data_ref().map_or(&[], |data| data)),
+                Some(Ok(frame)) => self.piece = frame.into_data().unwrap_or_default(),
                 Some(Err(_)) => {
                     self.state = State::Broken;
                     break;
@@ -125,29 +132,22 @@ impl Outgoing {
 
     /// Writes what has not been taken yet.
     fn poll_rest(&mut self, mut io: Pin<&mut impl AsyncWrite>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.rest.is_empty() {
-            match ready!(io.as_mut().poll_write(cx, &self.rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => self.rest.advance(written),
+        if !self.rest.is_empty() {
+            while !self.rest.is_empty() {
+                match ready!(io.as_mut().poll_write(cx, &self.rest))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    written => self.rest.advance(written),
+                }
             }
+            // A stream that waits holds nothing.
+            self.rest = Bytes::new();
         }
         io.poll_flush(cx)
     }
 }
 
-/// Leaves the buffer to the next turn on this thread, unless an unusual piece has made it large.
-fn put_back(mut turn: Vec<u8>) {
-    if turn.capacity() <= 4 * TURN {
-        turn.clear();
-        TURN_BUFFER.set(turn);
-    }
-}
-
-/// Appends `data` as a chunk. One of no length would be the last.
+/// Appends `data`, of which there is some, as a chunk. One of no length would be the last.
 fn chunk(turn: &mut Vec<u8>, data: &[u8]) {
-    if data.is_empty() {
-        return;
-    }
     turn.reserve(data.len() + FRAME);
     let digits = (usize::BITS - data.len().leading_zeros()).div_ceil(4);
     for place in (0..digits).rev() {
@@ -214,9 +214,9 @@ mod tests {
             room in 1..30_000_usize,
         ) {
             let mut expected = Vec::new();
-            for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-                expected.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-                expected.extend_from_slice(piece);
+            for chunk in pieces.iter().flat_map(|piece| piece.chunks(TURN)) {
+                expected.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                expected.extend_from_slice(chunk);
                 expected.extend_from_slice(b"\r\n");
             }
             expected.extend_from_slice(LAST_CHUNK);
