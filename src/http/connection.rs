@@ -13,11 +13,14 @@ use tokio::time::Sleep;
 
 use crate::relay::guard::Peer;
 
+/// Whether the kernel tells of a client's end, and [`closed`] does more than wait.
+pub(super) const TELLS_END: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// Waits until the client has closed its side, orderly or not.
 ///
 /// hyper watches for this too, but only while it would read: with a byte of the next request in its buffer, or a request
-/// body that nobody reads, it sees a client leave only when a write fails; and during a stream it is not there. The kernel
-/// tells at once whoever asks (`EPOLLRDHUP`), however many bytes wait before the end.
+/// body that nobody reads, it sees a client leave only when a write fails. The kernel tells at once whoever asks
+/// (`EPOLLRDHUP`), however many bytes wait before the end.
 ///
 /// A half-closed connection counts as closed, as it does for nginx: a client that shuts down its sending side and waits is
 /// far rarer than one that has gone, and an answer nobody reads costs money.
@@ -28,19 +31,10 @@ pub(super) async fn closed(socket: &TcpStream) {
     let _ = socket.ready(Interest::PRIORITY | Interest::ERROR).await;
 }
 
+/// Elsewhere hyper's own watch must do, and that of a stream.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) async fn closed(socket: &TcpStream) {
-    ended(socket).await;
-}
-
-/// The same where the kernel does not tell: looks at what comes next without taking it.
-#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
-async fn ended(socket: &TcpStream) {
-    const LOOK_AGAIN: Duration = Duration::from_millis(50);
-    // An end behind bytes that wait is seen once they have been taken.
-    while socket.peek(&mut [0]).await.is_ok_and(|read| read > 0) {
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+pub(super) async fn closed(_socket: &TcpStream) {
+    std::future::pending().await
 }
 
 /// Pieces are put together up to this many bytes.
@@ -154,26 +148,5 @@ impl AsyncWrite for ClientStream {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             result => Poll::Ready(result),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn where_the_kernel_does_not_tell_an_end_is_seen_behind_what_has_been_taken() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut socket, _) = listener.accept().await.unwrap();
-        client.write_all(b"x").await.unwrap();
-        let early = tokio::time::timeout(Duration::from_millis(120), ended(&socket)).await;
-        assert!(early.is_err(), "a byte was taken for the end");
-        socket.read_exact(&mut [0]).await.unwrap();
-        drop(client);
-        tokio::time::timeout(Duration::from_secs(10), ended(&socket)).await.expect("the client has left");
     }
 }

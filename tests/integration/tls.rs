@@ -110,6 +110,38 @@ async fn a_client_that_waits_over_tls_may_leave_in_any_way() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_goodbye_in_tls_alone_has_left_its_stream() {
+    let mut upstream = Upstream::start(Script::stream().send(token("hi")).hang()).await;
+    let proxy = secure(&upstream).await;
+    let mut client = connect(&proxy).await;
+    client.write_all(request("/v1/chat/completions", &chat(true)).as_bytes()).await.unwrap();
+    let mut received = Vec::new();
+    while !received.windows(2).any(|window| window == b"hi") {
+        assert!(soon("a token", client.read_buf(&mut received)).await.unwrap() > 0);
+    }
+    // The socket stays open in both directions.
+    client.get_mut().1.send_close_notify();
+    client.flush().await.unwrap();
+    upstream.abandoned().await;
+}
+
+#[tokio::test]
+async fn streams_over_one_tls_connection_follow_each_other_and_what_was_sent_ahead() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let proxy = secure(&upstream).await;
+    let mut client = connect(&proxy).await;
+    let ask = request("/v1/chat/completions", &chat(true));
+    let mut received = Vec::new();
+    for round in 1..=3 {
+        client.write_all(format!("{ask}{ask}").as_bytes()).await.unwrap();
+        while String::from_utf8_lossy(&received).matches("\r\n0\r\n\r\n").count() < 2 * round {
+            assert!(soon("more of a stream", client.read_buf(&mut received)).await.unwrap() > 0);
+        }
+    }
+    assert_eq!(String::from_utf8_lossy(&received).matches("[DONE]").count(), 6);
+}
+
+#[tokio::test]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let upstream = Upstream::start(Script::answer(&["hi"])).await;
     let proxy = secure(&upstream).await;

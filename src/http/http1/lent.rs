@@ -8,19 +8,19 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::handover::Handover;
+use super::takeover::Takeover;
 
 /// Gives hyper what has been read ahead before anything else, and notes when it has no more to write.
 pub(super) struct Lent<Io> {
     io: Io,
     ahead: Bytes,
-    handover: Arc<Handover>,
+    takeover: Arc<Takeover>,
 }
 
 impl<Io> Lent<Io> {
     /// Lends `io`, of which `ahead` has been read already.
-    pub(super) fn new(io: Io, ahead: Bytes, handover: Arc<Handover>) -> Self {
-        Self { io, ahead, handover }
+    pub(super) fn new(io: Io, ahead: Bytes, takeover: Arc<Takeover>) -> Self {
+        Self { io, ahead, takeover }
     }
 
     /// Takes it back, with what has been read of it and not been used. `read` is what hyper had in its buffer.
@@ -38,13 +38,17 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Lent<Io> {
         let length = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(&self.ahead[..length]);
         self.ahead.advance(length);
+        if self.ahead.is_empty() {
+            // What lies behind it goes, too.
+            self.ahead = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }
 
 impl<Io: AsyncWrite + Unpin> AsyncWrite for Lent<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.handover.writes();
+        self.takeover.writes();
         Pin::new(&mut self.io).poll_write(cx, data)
     }
 
@@ -53,7 +57,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Lent<Io> {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.handover.writes();
+        self.takeover.writes();
         Pin::new(&mut self.io).poll_write_vectored(cx, data)
     }
 
@@ -62,7 +66,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Lent<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.handover.flushes();
+        self.takeover.flushes();
         Pin::new(&mut self.io).poll_flush(cx)
     }
 

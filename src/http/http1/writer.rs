@@ -17,8 +17,10 @@ use tokio::io::AsyncWrite;
 
 use super::head;
 
-/// As much as is put together before it is written, and as one chunk holds at most.
+/// When so much has been put together it is written.
 const TURN: usize = 16 * 1024;
+/// As much as a chunk holds at most. So a turn is never larger than twice as much, and its head.
+const CHUNK: usize = TURN;
 /// What a chunk has around its data at most.
 const FRAME: usize = 20;
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -28,10 +30,11 @@ thread_local! {
     static TURN_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-pub(super) struct Outgoing {
+pub(super) struct StreamWriter {
     /// Until it leaves, with what the body has by then.
     head: Vec<u8>,
-    body: Body,
+    /// Until it has ended.
+    body: Option<Body>,
     /// What the body has given and no turn has had room for.
     piece: Bytes,
     /// What the client has not taken yet of the last turn.
@@ -50,11 +53,17 @@ enum State {
     Broken,
 }
 
-impl Outgoing {
+impl StreamWriter {
     /// `response`, behind which the connection ends if it `is_last`.
     pub(super) fn new(response: Response, is_last: bool) -> Self {
         let (parts, body) = response.into_parts();
-        Self { head: head::encode(&parts, is_last), body, piece: Bytes::new(), rest: Bytes::new(), state: State::Open }
+        Self {
+            head: head::encode(&parts, is_last),
+            body: Some(body),
+            piece: Bytes::new(),
+            rest: Bytes::new(),
+            state: State::Open,
+        }
     }
 
     /// Writes the whole response to `io`.
@@ -81,6 +90,10 @@ impl Outgoing {
             turn.clear();
             TURN_BUFFER.set(turn);
             written?;
+            if self.state != State::Open {
+                // What it holds is free, however long its last words take.
+                self.body = None;
+            }
             if gathered.is_pending() && self.rest.is_empty() {
                 ready!(io.poll_flush(cx))?;
                 return Poll::Pending;
@@ -95,10 +108,11 @@ impl Outgoing {
         }
         while turn.len() < TURN {
             if !self.piece.is_empty() {
-                chunk(turn, &self.piece.split_to(self.piece.len().min(TURN)));
+                chunk(turn, &self.piece.split_to(self.piece.len().min(CHUNK)));
                 continue;
             }
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let Some(body) = &mut self.body else { break };
+            match ready!(Pin::new(body).poll_frame(cx)) {
                 // Trailers say nothing to the clients of a stream.
                 Some(Ok(frame)) => self.piece = frame.into_data().unwrap_or_default(),
                 Some(Err(_)) => {
@@ -171,7 +185,7 @@ mod tests {
         runtime.block_on(async {
             let (mut ours, mut theirs) = duplex(room);
             let body = Body::from_stream(futures_util::stream::iter(pieces));
-            let mut outgoing = Outgoing::new(Response::new(body), false);
+            let mut outgoing = StreamWriter::new(Response::new(body), false);
             let write = async {
                 let written = std::future::poll_fn(|cx| outgoing.poll_write_to(&mut ours, cx)).await;
                 drop(ours);
@@ -214,7 +228,7 @@ mod tests {
             room in 1..30_000_usize,
         ) {
             let mut expected = Vec::new();
-            for chunk in pieces.iter().flat_map(|piece| piece.chunks(TURN)) {
+            for chunk in pieces.iter().flat_map(|piece| piece.chunks(CHUNK)) {
                 expected.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
                 expected.extend_from_slice(chunk);
                 expected.extend_from_slice(b"\r\n");

@@ -1,4 +1,4 @@
-//! Where a stream waits for the connection that hyper still has.
+//! How a stream takes the connection that hyper has.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -18,13 +18,12 @@ use hyper::service::Service;
 
 use crate::http::shell::Shell;
 
-/// What hyper's side of a connection and the stream that wants it tell each other. All of it happens in one task.
+/// What hyper's side of a connection and the stream that wants it tell each other, in one task.
 #[derive(Debug, Default)]
-pub(super) struct Handover {
+pub(super) struct Takeover {
     offer: Mutex<Option<Offer>>,
-    /// The request has been read to its end. Before that, what follows belongs to its body.
-    is_read: AtomicBool,
-    /// hyper has nothing more to write. It flushes at the end of each of its turns, once its own buffers are empty, and not before.
+    /// hyper has nothing more to write. It flushes at the end of each of its turns, once its own buffer is empty, and not before.
+    /// What lies below, TLS above all, may still have something.
     is_flushed: AtomicBool,
 }
 
@@ -36,12 +35,7 @@ pub(super) struct Offer {
     pub(super) is_last: bool,
 }
 
-impl Handover {
-    /// hyper is about to have its turn.
-    pub(super) fn begin_turn(&self) {
-        self.is_flushed.store(false, Relaxed);
-    }
-
+impl Takeover {
     /// hyper writes.
     pub(super) fn writes(&self) {
         self.is_flushed.store(false, Relaxed);
@@ -68,7 +62,7 @@ impl Handover {
 /// The service of a connection in HTTP/1.1: hands hyper what has a length, and keeps what streams.
 pub(super) struct Http1Shell {
     pub(super) shell: Shell,
-    pub(super) handover: Arc<Handover>,
+    pub(super) takeover: Arc<Takeover>,
 }
 
 impl Service<Request<Incoming>> for Http1Shell {
@@ -77,22 +71,35 @@ impl Service<Request<Incoming>> for Http1Shell {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (shell, handover) = (self.shell.clone(), Arc::clone(&self.handover));
-        // In HTTP/1.0 the end of the connection is the end of a stream, and nothing streams in answer to HEAD: hyper knows.
-        let may_chunk = request.version() == Version::HTTP_11 && request.method() != Method::HEAD;
+        let (shell, takeover) = (self.shell.clone(), Arc::clone(&self.takeover));
+        let may_be_taken = may_be_taken(&request);
         let is_last = is_last(request.headers());
-        handover.is_read.store(request.body().is_end_stream(), Relaxed);
-        let request = request.map(|body| Body::new(Watched { body, handover: Arc::clone(&handover) }));
+        // The request's own: what is left of an earlier one may still be read elsewhere.
+        let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+        let request = request.map(|body| Body::new(Watched { body, is_read: Arc::clone(&is_read) }));
         Box::pin(async move {
             let response = shell.answer(request).await;
-            if may_chunk && is_stream(&response) && handover.is_read.load(Relaxed) {
-                handover.set(Offer { response, is_last });
+            // Behind a body that has not been read to its end, nobody but hyper knows where the next request begins.
+            if may_be_taken && is_stream(&response) && is_read.load(Relaxed) {
+                takeover.set(Offer { response, is_last });
                 // hyper waits for an answer until the connection is taken from it.
                 return pending().await;
             }
             Ok(response)
         })
     }
+}
+
+/// Whether a stream may be written in answer to `request` by somebody else than hyper.
+///
+/// In HTTP/1.0 a stream ends with its connection; what follows the answer to CONNECT is no HTTP, and nothing streams in answer to
+/// HEAD. A request with a transfer coding may have had a length, too: hyper, which has dropped that, closes the connection behind
+/// the answer, because somebody on the way may have seen the request end elsewhere
+/// ([RFC 9112 §6.1](https://www.rfc-editor.org/rfc/rfc9112#section-6.1-15)).
+fn may_be_taken<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_11
+        && !matches!(*request.method(), Method::HEAD | Method::CONNECT)
+        && !request.headers().contains_key(TRANSFER_ENCODING)
 }
 
 /// Whether the client says that it will ask nothing more over this connection.
@@ -112,7 +119,7 @@ fn is_stream(response: &Response) -> bool {
 /// A request's body that notes when it has been read to its end.
 struct Watched {
     body: Incoming,
-    handover: Arc<Handover>,
+    is_read: Arc<AtomicBool>,
 }
 
 impl http_body::Body for Watched {
@@ -121,8 +128,9 @@ impl http_body::Body for Watched {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.handover.is_read.store(true, Relaxed);
+        // It has a length, by which hyper knows its end; behind an error there is none.
+        if matches!(frame, Some(Ok(_))) && self.body.is_end_stream() {
+            self.is_read.store(true, Relaxed);
         }
         Poll::Ready(frame)
     }
@@ -148,17 +156,15 @@ mod tests {
 
     #[test]
     fn a_stream_waits_until_hyper_has_nothing_more_to_write() {
-        let handover = Handover::default();
-        handover.flushes();
-        handover.begin_turn();
-        handover.set(offer());
-        assert!(handover.take().is_none(), "hyper has not flushed in this turn");
-        handover.flushes();
-        handover.writes();
-        assert!(handover.take().is_none(), "hyper has written behind its flush");
-        handover.flushes();
-        assert!(handover.take().is_some());
-        assert!(handover.take().is_none(), "there is one stream");
+        let takeover = Takeover::default();
+        takeover.set(offer());
+        assert!(takeover.take().is_none(), "hyper has not flushed yet");
+        takeover.flushes();
+        takeover.writes();
+        assert!(takeover.take().is_none(), "hyper has written behind its flush");
+        takeover.flushes();
+        assert!(takeover.take().is_some());
+        assert!(takeover.take().is_none(), "there is one stream");
     }
 
     #[test]
@@ -169,6 +175,23 @@ mod tests {
         };
         assert!(is_last(&["close"]) && is_last(&["x, Close"]) && is_last(&["keep-alive", "CLOSE"]));
         assert!(!is_last(&[]) && !is_last(&["keep-alive"]) && !is_last(&["closed, close-not"]));
+    }
+
+    #[test]
+    fn what_only_hyper_knows_how_to_end_stays_with_it() {
+        let request = |method: Method, version: Version| {
+            let mut request = Request::new(());
+            (*request.method_mut(), *request.version_mut()) = (method, version);
+            request
+        };
+        assert!(may_be_taken(&request(Method::POST, Version::HTTP_11)));
+        assert!(may_be_taken(&request(Method::GET, Version::HTTP_11)));
+        assert!(!may_be_taken(&request(Method::POST, Version::HTTP_10)));
+        assert!(!may_be_taken(&request(Method::HEAD, Version::HTTP_11)));
+        assert!(!may_be_taken(&request(Method::CONNECT, Version::HTTP_11)));
+        let mut chunked = request(Method::POST, Version::HTTP_11);
+        chunked.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        assert!(!may_be_taken(&chunked));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! For the time of a stream its connection is taken from what reads requests, and given back behind it. Nobody may notice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -85,6 +86,43 @@ async fn a_client_that_wants_to_close_behind_a_stream_is_closed_behind_it() {
         let answer = client.read_to_end().await;
         assert!(answer.contains("\r\nconnection: close\r\n") && answer.ends_with(LAST_CHUNK), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_reaches_a_client_that_has_sent_something_meanwhile() {
+    let cue = Arc::new(Notify::new());
+    // More than the client's kernel takes, less than both kernels do.
+    let script = Script::stream().send(token("hi")).cue(&cue).repeat(token(&"x".repeat(1000)), 120);
+    let upstream = Upstream::start(script.send("data: [DONE]\n\n").end()).await;
+    let proxy = Proxy::before(&upstream).await;
+    let mut client = Client::connect(proxy.address).await;
+    client.send(&with_header(&ask(), "connection: close")).await;
+    client.read_until("hi").await;
+    client.send(LIVEZ).await;
+    cue.notify_one();
+    until("the end at the upstream", || upstream.busy_count() == 0).await;
+    // Time to close, for who would close at once.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = client.read_to_end().await;
+    assert!(answer.ends_with(LAST_CHUNK), "the end was lost behind {} bytes", answer.len());
+}
+
+#[tokio::test]
+async fn a_request_whose_end_may_be_seen_elsewhere_is_the_last_one() {
+    let upstream = Upstream::start(Script::answer(&["hi"])).await;
+    let proxy = Proxy::before(&upstream).await;
+    let mut client = Client::connect(proxy.address).await;
+    let body = chat(true);
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    client
+        .send(&format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             transfer-encoding: chunked\r\ncontent-length: {}\r\n\r\n{chunked}{LIVEZ}",
+            chunked.len() + LIVEZ.len(),
+        ))
+        .await;
+    let answer = client.read_to_end().await;
+    assert!(answer.contains("[DONE]") && answer.ends_with(LAST_CHUNK), "{answer}");
 }
 
 #[tokio::test]
