@@ -30,6 +30,8 @@ thread_local! {
     static TURN_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// Writes a streaming response, as its client takes it. It is polled rather than awaited because it lives as long as the stream:
+/// its size is its fields.
 pub(super) struct StreamWriter {
     /// Until it leaves, with what the body has by then.
     head: Vec<u8>,
@@ -185,9 +187,9 @@ mod tests {
         runtime.block_on(async {
             let (mut ours, mut theirs) = duplex(room);
             let body = Body::from_stream(futures_util::stream::iter(pieces));
-            let mut outgoing = StreamWriter::new(Response::new(body), false);
+            let mut writer = StreamWriter::new(Response::new(body), false);
             let write = async {
-                let written = std::future::poll_fn(|cx| outgoing.poll_write_to(&mut ours, cx)).await;
+                let written = std::future::poll_fn(|cx| writer.poll_write_to(&mut ours, cx)).await;
                 drop(ours);
                 written
             };
