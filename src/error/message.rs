@@ -1,6 +1,7 @@
 //! The sentence that an error says to a client.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Error, Phase};
 
@@ -65,19 +66,7 @@ impl fmt::Display for Error {
             ),
             Self::ResponseNotFound => f.write_str("No such response is running on this connection."),
             Self::UpstreamStatus { message, .. } | Self::UpstreamReported { message, .. } => f.write_str(message),
-            Self::UpstreamTimeout { provider, phase, limit } => {
-                let limit = humantime::format_duration(*limit);
-                match phase {
-                    Phase::Connect => write!(f, "Connecting to upstream \"{provider}\" took longer than {limit}"),
-                    Phase::Headers => write!(f, "Upstream \"{provider}\" sent no response headers within {limit}"),
-                    Phase::Response => write!(f, "Upstream \"{provider}\" did not answer within {limit}"),
-                    Phase::FirstToken => write!(f, "Upstream \"{provider}\" sent no first token within {limit}"),
-                    Phase::Idle => write!(f, "Upstream \"{provider}\" went silent for {limit} in the middle of its answer"),
-                    Phase::MinRate => write!(f, "Upstream \"{provider}\" was too slow for {limit} in the middle of its answer"),
-                    Phase::Total => write!(f, "The answer of upstream \"{provider}\" took longer than {limit}"),
-                }?;
-                write!(f, " (stream.{}).", phase.key())
-            }
+            Self::UpstreamTimeout { provider, phase, limit } => say_timeout(f, provider, *phase, *limit),
             Self::UpstreamConnect { provider, .. } => write!(f, "Upstream \"{provider}\" cannot be reached."),
             Self::UpstreamBroken { provider, .. } => write!(f, "The connection to upstream \"{provider}\" broke."),
             Self::UpstreamTruncated { provider } => {
@@ -97,4 +86,19 @@ impl fmt::Display for Error {
             Self::ShuttingDown => f.write_str("The server is shutting down. Send the request again."),
         }
     }
+}
+
+/// Says which part of its answer the upstream took longer for than `limit`, and the key that allows it more.
+fn say_timeout(f: &mut fmt::Formatter<'_>, provider: &str, phase: Phase, limit: Duration) -> fmt::Result {
+    let limit = humantime::format_duration(limit);
+    match phase {
+        Phase::Connect => write!(f, "Connecting to upstream \"{provider}\" took longer than {limit}"),
+        Phase::Headers => write!(f, "Upstream \"{provider}\" sent no response headers within {limit}"),
+        Phase::Response => write!(f, "Upstream \"{provider}\" did not answer within {limit}"),
+        Phase::FirstToken => write!(f, "Upstream \"{provider}\" sent no first token within {limit}"),
+        Phase::Idle => write!(f, "Upstream \"{provider}\" went silent for {limit} in the middle of its answer"),
+        Phase::MinRate => write!(f, "Upstream \"{provider}\" was too slow for {limit} in the middle of its answer"),
+        Phase::Total => write!(f, "The answer of upstream \"{provider}\" took longer than {limit}"),
+    }?;
+    write!(f, " (stream.{}).", phase.key())
 }

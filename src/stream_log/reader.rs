@@ -44,8 +44,9 @@ pin_project! {
 
 /// The response ends here, its stream does not: whoever reads it is to come back.
 ///
-/// To whoever writes the response it is an error, so that no client takes what it has for the whole: a chunked body lacks its last chunk, an HTTP/2 stream
-/// is reset. An `EventSource` and whatever else knows how to come back does so with the id of the last event it has received.
+/// To whoever writes the response it is an error, so that no client takes what it has for the whole: a chunked body lacks its
+/// last chunk, an HTTP/2 stream is reset. An `EventSource` and whatever else knows how to come back does so with the id of the
+/// last event it has received.
 #[derive(Debug)]
 pub struct Cut;
 

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use http::header::{CONNECTION, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 
+use crate::upstream::http1::write_field;
+
 /// The head of a chunked response, after which the connection ends if it `is_last`.
 pub(super) fn encode(parts: &Parts, is_last: bool) -> Vec<u8> {
     let mut head = Vec::with_capacity(512);
@@ -15,22 +17,15 @@ pub(super) fn encode(parts: &Parts, is_last: bool) -> Vec<u8> {
     head.extend_from_slice(reason.as_bytes());
     head.extend_from_slice(b"\r\n");
     for (name, value) in &parts.headers {
-        field(&mut head, name.as_str(), value.as_bytes());
+        write_field(&mut head, name.as_str(), value.as_bytes());
     }
-    field(&mut head, TRANSFER_ENCODING.as_str(), b"chunked");
+    write_field(&mut head, TRANSFER_ENCODING.as_str(), b"chunked");
     if is_last {
-        field(&mut head, CONNECTION.as_str(), b"close");
+        write_field(&mut head, CONNECTION.as_str(), b"close");
     }
     if !parts.headers.contains_key(DATE) {
-        field(&mut head, DATE.as_str(), httpdate::fmt_http_date(SystemTime::now()).as_bytes());
+        write_field(&mut head, DATE.as_str(), httpdate::fmt_http_date(SystemTime::now()).as_bytes());
     }
     head.extend_from_slice(b"\r\n");
     head
-}
-
-fn field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
-    head.extend_from_slice(name.as_bytes());
-    head.extend_from_slice(b": ");
-    head.extend_from_slice(value);
-    head.extend_from_slice(b"\r\n");
 }

@@ -62,7 +62,8 @@ fn is_framing(name: &HeaderName) -> bool {
     name == CONTENT_LENGTH || name == TRANSFER_ENCODING
 }
 
-fn write_field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+/// Appends one line of a head.
+pub(crate) fn write_field(head: &mut Vec<u8>, name: &str, value: &[u8]) {
     for part in [name.as_bytes(), b": ", value, b"\r\n"] {
         head.extend_from_slice(part);
     }

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 pub use body::Body;
 use exchange::{Broken, Exchange};
 use head::Opening;
+pub(crate) use head::write_field;
 use pool::Pool;
 
 use super::connector::{ConnectError, Connector};
